@@ -1,0 +1,1 @@
+"""Media files to frames and sound on the grid. PyAV and decord; no Beam, no encoder."""

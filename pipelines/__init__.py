@@ -1,0 +1,1 @@
+"""The Beam job: sources -> plan -> decode -> featurize -> cache -> shards."""

@@ -1,0 +1,1 @@
+"""The contracts between rooms: the grid, manifests, samples, shards, index, ledger. No torch, no Beam."""
