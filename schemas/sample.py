@@ -1,0 +1,101 @@
+"""A sample: one span of one media item (or of a pair), its key, and the members it has in a shard."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from schemas.digest import digest
+from schemas.grid import Span, ns_to_seconds
+from schemas.media import Modality
+
+SAMPLE_VERSION = 1
+_SLUG_LENGTH = 48
+
+Conversation = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file behind one modality of a sample."""
+
+    uri: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of a sample: its encoder's fingerprint (hex), array shape and dtype."""
+
+    fingerprint: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The content of `KEY.json`.
+
+    Attributes:
+        span: in the media's own time (zero: the container's earliest presentation time).
+        frame_times: presentation time, in seconds of the media's time, of each step's frame; None: missing.
+            A still image counts as shown from 0.0 on.
+        audio_mask, visual_mask: 0 or 1 a step.
+        conversations: each a list of turns {"from": "human" | "gpt", "value": text}.
+    """
+
+    key: str
+    id: str
+    span: Span
+    steps: int
+    media: Mapping[Modality, Source]
+    frame_times: Sequence[float | None]
+    audio_mask: Sequence[int]
+    visual_mask: Sequence[int]
+    conversations: Sequence[Conversation]
+    metadata: Mapping[str, Any]
+    features: Mapping[str, Feature]
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored; `span` in seconds beside the exact `span_ns`."""
+        return {
+            "version": SAMPLE_VERSION,
+            "key": self.key,
+            "id": self.id,
+            "span": [ns_to_seconds(self.span.start_ns), ns_to_seconds(self.span.end_ns)],
+            "span_ns": [self.span.start_ns, self.span.end_ns],
+            "steps": self.steps,
+            "media": {str(modality): asdict(source) for modality, source in sorted(self.media.items())},
+            "frame_times": list(self.frame_times),
+            "audio_mask": list(self.audio_mask),
+            "visual_mask": list(self.visual_mask),
+            "conversations": [[dict(turn) for turn in conversation] for conversation in self.conversations],
+            "metadata": dict(self.metadata),
+            "features": {
+                column: {
+                    "fingerprint": feature.fingerprint,
+                    "shape": list(feature.shape),
+                    "dtype": feature.dtype,
+                }
+                for column, feature in sorted(self.features.items())
+            },
+        }
+
+
+def sample_key(sample_id: str, span: Span, digests: Mapping[Modality, str]) -> str:
+    """`SLUG-START-HASH`: the id as far as file names allow, the start in milliseconds, and eight hex
+    digits of the whole id, span and content, so that no two samples collide.
+
+    Only ASCII letters, digits, `_` and `-`: no dot (WebDataset cuts names there), no slash.
+    """
+    ascii_id = unicodedata.normalize("NFKD", sample_id).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^A-Za-z0-9_]+", "-", ascii_id).strip("-")[:_SLUG_LENGTH].rstrip("-") or "sample"
+    identity = {
+        "id": sample_id,
+        "span": [span.start_ns, span.end_ns],
+        "media": {str(modality): sha256 for modality, sha256 in digests.items()},
+    }
+    return f"{slug}-{span.start_ns // 1_000_000:09d}-{digest(identity)[:8]}"
