@@ -27,7 +27,7 @@ class _Model(BaseModel):
 
 
 class Column(_Model):
-    """A featurizer's output. `fingerprint` is the digest that cache keys hold; `untrained`: random weights."""
+    """A featurizer's output. `fingerprint` is what cache keys hold; `untrained`: random weights."""
 
     kind: str
     model: str
