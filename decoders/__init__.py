@@ -1,1 +1,1 @@
-"""Media files to frames and sound on the grid. PyAV and decord; no Beam, no encoder."""
+"""Decoding: one file, one timeline, in processes that may die without taking the job with them."""

@@ -1,0 +1,140 @@
+"""Opening one local file and nothing else.
+
+FFmpeg gets an open file descriptor and only the `fd` protocol, so no demuxer can reach a second file
+or the network; and a list of demuxers without playlists, image sequences and text formats, so none of
+those that would try is ever asked.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+import av
+import av.container
+import av.logging
+import av.stream
+
+from decoders.limits import Limits
+from schemas.reasons import MediaError, Reason
+
+SNIFF_BYTES = 4096
+
+DEMUXERS = (
+    "mov matroska webm avi flv live_flv mpegts mpeg mpegvideo m4v h264 hevc vvc obu av1 ivf ogg asf rm mxf nut dv "
+    "gxf wtv yuv4mpegpipe mjpeg gif wav w64 aiff caf flac mp3 aac ac3 eac3 dts truehd amr au wv ape tta mpc mpc8 "
+    "loas latm voc tak dsf"
+).split()
+
+# Texts that name other files: HLS, concat, SDP, DASH and other XML, playlists, subtitles.
+REFUSED_TEXTS = (
+    b"#extm3u", b"ffconcat", b"v=0", b"<?xml", b"<mpd", b"<smil", b"<asx", b"<svg", b"[playlist]", b"[reference]",
+    b"webvtt", b"rtsptext", b"smptest", b"file ", b"# vobsub", b";ffmetadata",
+)  # fmt: skip
+
+av.logging.set_level(None)
+
+
+def read_head(path: str) -> bytes:
+    """The first bytes of a regular file.
+
+    Raises:
+        MediaError: not_found, unreadable, empty_file, or refused_format for a text that names other files.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116 - `path` may be bytes-like odd; errors are classed here
+        if not stat.S_ISREG(status.st_mode):
+            raise MediaError(Reason.UNREADABLE, "not a regular file")
+        with open(path, "rb") as file:  # noqa: PTH123
+            head = file.read(SNIFF_BYTES)
+    except FileNotFoundError as error:
+        raise MediaError(Reason.NOT_FOUND, "no such file") from error
+    except (OSError, ValueError) as error:
+        raise MediaError(Reason.UNREADABLE, str(error)) from error
+    if not head:
+        raise MediaError(Reason.EMPTY_FILE, "no bytes")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith(REFUSED_TEXTS):
+        raise MediaError(Reason.REFUSED_FORMAT, "a playlist or a text that names other files")
+    return head
+
+
+@contextmanager
+def open_media(path: str, limits: Limits) -> Iterator[av.container.InputContainer]:
+    """A demuxer on one local file.
+
+    Raises:
+        MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, too_large.
+    """
+    read_head(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        container = _open(descriptor, limits)
+        try:
+            if len(container.streams) > limits.streams:
+                raise MediaError(Reason.TOO_LARGE, f"{len(container.streams)} streams")
+            yield container
+        finally:
+            container.close()
+    finally:
+        os.close(descriptor)
+
+
+def _open(descriptor: int, limits: Limits) -> av.container.InputContainer:
+    options = {
+        "fd": str(descriptor),
+        "protocol_whitelist": "fd",
+        "format_whitelist": ",".join(DEMUXERS),
+        "max_streams": str(limits.streams + 1),
+        "max_pixels": str(limits.pixels),
+    }
+    try:
+        return av.open("fd:", options=options, metadata_errors="replace")
+    except av.error.ArgumentError as error:  # what a demuxer outside `format_whitelist` gives
+        raise MediaError(Reason.REFUSED_FORMAT, "not a format that is read here") from error
+    except av.error.InvalidDataError as error:
+        raise MediaError(Reason.NOT_MEDIA, "no demuxer recognises it") from error
+    except av.error.FFmpegError as error:
+        raise MediaError(Reason.CORRUPT, f"cannot be opened: {error.strerror}") from error
+    except MemoryError as error:
+        raise MediaError(Reason.TOO_LARGE, "out of memory while opening") from error
+
+
+def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The moving pictures that the ffmpeg command would pick: the largest, default ones first, no cover art."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None
+    ]
+    return max(streams, key=_video_score, default=None)
+
+
+def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
+    """The sound that the ffmpeg command would pick: most channels, default ones first."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    return max(streams, key=_audio_score, default=None)
+
+
+def _video_score(stream: av.VideoStream) -> int:
+    context = stream.codec_context
+    default = bool(stream.disposition & av.stream.Disposition.default)
+    return context.width * context.height + 5_000_000 * default
+
+
+def _audio_score(stream: av.AudioStream) -> int:
+    return stream.codec_context.channels + 5_000_000 * bool(stream.disposition & av.stream.Disposition.default)
+
+
+def time_base(stream: av.stream.Stream) -> Fraction:
+    """Seconds a tick.
+
+    Raises:
+        MediaError: corrupt, where the header gives none.
+    """
+    if not stream.time_base:
+        raise MediaError(Reason.CORRUPT, "a stream without a time base")
+    return stream.time_base

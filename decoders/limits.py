@@ -1,0 +1,37 @@
+"""What one media item may cost before it is given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.grid import SECOND_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one item; going over one is a MediaError (`too_large`, `timed_out`), never a crash.
+
+    Attributes:
+        pixels: width x height of a picture, coded or as shown (an 8K frame has 33 million).
+        streams: streams in a container.
+        duration_s: seconds between the first and the last presentation time.
+        packets: packets of the streams in use (a day of 60 fps video has 5 million).
+        memory_bytes: what a worker process may allocate beyond its state before the first item.
+        deadline_s: seconds of work on one item, waiting for the consumer not counted ...
+        deadline_per_second: ... plus this much for every second of media up to the last span's end.
+    """
+
+    pixels: int = 7680 * 4320
+    streams: int = 64
+    duration_s: float = 24 * 3600.0
+    packets: int = 20_000_000
+    memory_bytes: int = 3 << 30
+    deadline_s: float = 120.0
+    deadline_per_second: float = 2.0
+
+    def seconds_allowed(self, until_ns: int) -> float:
+        """Seconds of work that an item may take whose last wanted instant is `until_ns`."""
+        return self.deadline_s + self.deadline_per_second * until_ns / SECOND_NS
+
+
+DEFAULT = Limits()

@@ -1,0 +1,80 @@
+"""What a file holds, read packet by packet; only the first picture is decoded, for its orientation."""
+
+from __future__ import annotations
+
+import av
+import av.container
+
+from decoders.container import open_media, read_head
+from decoders.limits import DEFAULT, Limits
+from decoders.picture import orientation_filters, square_size
+from decoders.still import image_size, looks_like_image
+from decoders.timeline import Timeline, packets, read_timeline
+from decoders.video import configure
+from schemas.media import AudioStream, MediaInfo, VideoStream
+from schemas.reasons import MediaError, Reason
+
+_FIRST_PICTURE_PACKETS = 64
+
+
+def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
+    """Demux all of one local file.
+
+    Raises:
+        MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, no_streams, too_large.
+    """
+    if looks_like_image(read_head(path)):
+        return MediaInfo("image", 0, image_size=image_size(path, limits))
+    with open_media(path, limits) as container:
+        timeline = read_timeline(container, limits)
+        name = container.format.name
+        audio = _audio(container, timeline)
+    if timeline.video is None:
+        return MediaInfo(name, timeline.duration_ns, audio=audio)
+    with open_media(path, limits) as container:
+        return MediaInfo(name, timeline.duration_ns, _video(container, timeline, limits), audio)
+
+
+def _audio(container: av.container.InputContainer, timeline: Timeline) -> AudioStream | None:
+    track = timeline.audio
+    if track is None:
+        return None
+    context = container.streams[track.index].codec_context
+    if not context.sample_rate:
+        raise MediaError(Reason.CORRUPT, "sound without a sample rate")
+    start, end = timeline.to_ns(track.start), timeline.to_ns(track.end)
+    return AudioStream(context.name, context.sample_rate, context.channels, start, end)
+
+
+def _video(container: av.container.InputContainer, timeline: Timeline, limits: Limits) -> VideoStream:
+    track = timeline.video
+    assert track is not None
+    stream = container.streams[track.index]
+    context = stream.codec_context
+    frame = _first_picture(container, stream, limits)
+    width, height = (frame.width, frame.height) if frame is not None else (context.width, context.height)
+    if width * height > limits.pixels:
+        raise MediaError(Reason.TOO_LARGE, f"pictures of {width} x {height}")
+    width, height = square_size(width, height, stream.sample_aspect_ratio)
+    if frame is not None and any(name.startswith("transpose") for name in orientation_filters(frame)):
+        width, height = height, width
+    start, end = timeline.to_ns(track.start), timeline.to_ns(track.end)
+    frames = int((~track.discard).sum())
+    return VideoStream(context.codec.canonical_name, width, height, start, end, frames)
+
+
+def _first_picture(
+    container: av.container.InputContainer, stream: av.VideoStream, limits: Limits
+) -> av.VideoFrame | None:
+    context = stream.codec_context
+    configure(context, limits, 1)
+    for count, packet in enumerate(packets(container, [stream])):
+        try:
+            frames = context.decode(packet)
+        except av.error.FFmpegError:
+            frames = []
+        if frames:
+            return frames[0]
+        if count >= _FIRST_PICTURE_PACKETS:
+            break
+    return None

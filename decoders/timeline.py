@@ -1,0 +1,187 @@
+"""Where a file's packets lie in time, learnt from the packets themselves before anything is decoded.
+
+    ticks of a stream    pts ---- x time_base ----> seconds ---- minus `zero` ----> the media's own time
+
+`zero` is the earliest presentation time over the video and the audio stream in use. Encoder delay that
+the container declares (skip_samples: edit lists, LAME and Opus headers, CodecDelay) is not presented.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import av.container
+import av.packet
+import av.stream
+import numpy as np
+import numpy.typing as npt
+
+from decoders.container import audio_stream, time_base, video_stream
+from decoders.limits import Limits
+from schemas.grid import SECOND_NS
+from schemas.reasons import MediaError, Reason
+
+NO_PTS = -(1 << 63)
+MAX_PTS = 1 << 56  # beyond it a timestamp is damage; keeps sums inside int64
+
+
+@dataclass(frozen=True)
+class Track:
+    """The packets of one stream, in decoding order.
+
+    Attributes:
+        index: the stream's index in the container.
+        time_base: seconds a tick.
+        pts: int64 [packets], ticks; NO_PTS where the container has none.
+        duration: int64 [packets], ticks; 0 where unknown.
+        key: bool [packets].
+        discard: bool [packets], decoded but never presented (before an edit list's start).
+        start, end: Fraction seconds, first and last instant that is presented.
+        frame_ticks: ticks that a packet usually lasts; 0 where unknown.
+    """
+
+    index: int
+    time_base: Fraction
+    pts: npt.NDArray[np.int64]
+    duration: npt.NDArray[np.int64]
+    key: npt.NDArray[np.bool_]
+    discard: npt.NDArray[np.bool_]
+    start: Fraction
+    end: Fraction
+    frame_ticks: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Both streams in use, and the instant that is the media's time zero (Fraction seconds)."""
+
+    video: Track | None
+    audio: Track | None
+    zero: Fraction
+
+    @property
+    def duration_ns(self) -> int:
+        """From time zero to the end of the stream that ends last."""
+        return max(self.to_ns(track.end) for track in (self.video, self.audio) if track)
+
+    def to_ns(self, seconds: Fraction) -> int:
+        """Nanoseconds of the media's time, rounded up: `to_ns(pts) <= t` is exactly `pts <= t`."""
+        return -((self.zero - seconds) * SECOND_NS // 1)
+
+    def pts_to_ns(self, track: Track, pts: int) -> int:
+        return self.to_ns(pts * track.time_base)
+
+
+def read_timeline(container: av.container.InputContainer, limits: Limits) -> Timeline:
+    """Demux every packet of the two streams in use; decode none.
+
+    Raises:
+        MediaError: no_streams, corrupt (no packet at all), too_large.
+    """
+    streams = [stream for stream in (video_stream(container), audio_stream(container)) if stream is not None]
+    if not streams:
+        raise MediaError(Reason.NO_STREAMS, "neither sound nor pictures that can be decoded")
+    scans = {stream.index: _Scan(stream) for stream in streams}
+    for count, packet in enumerate(packets(container, streams)):
+        if count >= limits.packets:
+            raise MediaError(Reason.TOO_LARGE, f"more than {limits.packets} packets")
+        scans[packet.stream_index].add(packet)
+    tracks = {scan.stream.type: scan.track() for scan in scans.values() if scan.pts}
+    if not tracks:
+        raise MediaError(Reason.CORRUPT, "no packets")
+    video, audio = tracks.get("video"), tracks.get("audio")
+    timeline = Timeline(video, audio, _zero(video, audio))
+    if timeline.duration_ns > limits.duration_s * SECOND_NS:
+        raise MediaError(Reason.TOO_LARGE, f"{timeline.duration_ns // SECOND_NS} s long")
+    return timeline
+
+
+def packets(
+    container: av.container.InputContainer, streams: list[av.stream.Stream]
+) -> Iterator[av.packet.Packet[av.stream.Stream]]:
+    """Packets with content, up to the end of the file or to where it cannot be read any further."""
+    wanted = {stream.index for stream in streams}
+    for stream in container.streams:
+        stream.discard = av.stream.Discard.default if stream.index in wanted else av.stream.Discard.all
+    try:
+        for packet in container.demux(streams):
+            if packet.size:
+                yield packet
+    except av.error.FFmpegError:
+        return
+
+
+def _zero(video: Track | None, audio: Track | None) -> Fraction:
+    if video is None or audio is None:
+        track = video or audio
+        assert track is not None
+        return track.start
+    # Codec delay in a coarse time base (Matroska: 6.5 ms in ticks of 1 ms) leaves less than a tick of
+    # disagreement, which is rounding and not time.
+    tick = max(video.time_base, audio.time_base)
+    if abs(video.start - audio.start) < min(tick, Fraction(1, 500)):
+        return video.start
+    return min(video.start, audio.start)
+
+
+class _Scan:
+    """Gathers one stream's packets."""
+
+    def __init__(self, stream: av.stream.Stream) -> None:
+        self.stream = stream
+        self.pts = array("q")
+        self.duration = array("q")
+        self.key = array("b")
+        self.discard = array("b")
+        self.skip_start = 0  # samples
+        self.skip_end = 0
+        self._is_audio = stream.type == "audio"
+
+    def add(self, packet: av.packet.Packet[av.stream.Stream]) -> None:
+        pts = packet.pts
+        self.pts.append(NO_PTS if pts is None or abs(pts) > MAX_PTS else pts)
+        self.duration.append(min(packet.duration or 0, MAX_PTS))
+        self.key.append(packet.is_keyframe)
+        discard = packet.is_discard
+        if self._is_audio and packet.has_sidedata("skip_samples"):
+            start, end = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
+            discard = False  # presented in part; the decoder cuts the rest
+            if len(self.pts) == 1:
+                self.skip_start = start
+            self.skip_end = end
+        elif self._is_audio and not discard:
+            self.skip_end = 0
+        self.discard.append(discard)
+
+    def track(self) -> Track:
+        pts = np.frombuffer(self.pts, np.int64)
+        duration = np.frombuffer(self.duration, np.int64)
+        discard = np.frombuffer(self.discard, np.bool_)
+        shown = (pts != NO_PTS) & ~discard
+        base = time_base(self.stream)
+        frame_ticks = self._frame_ticks(np.sort(pts[shown]), duration[shown])
+        if not shown.any():  # a bare stream without timestamps: packets follow one another
+            start, end = Fraction(0), int(np.where(duration > 0, duration, frame_ticks).sum()) * base
+        else:
+            lasting = np.where(duration > 0, duration, frame_ticks)
+            start = int(pts[shown].min()) * base
+            end = int((pts + lasting)[shown].max()) * base
+        if self._is_audio and (rate := self.stream.codec_context.sample_rate):
+            start += Fraction(self.skip_start, rate)
+            end = max(start, end - Fraction(self.skip_end, rate))
+        key = np.frombuffer(self.key, np.bool_)
+        return Track(self.stream.index, base, pts, duration, key, discard, start, end, frame_ticks)
+
+    def _frame_ticks(self, pts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64]) -> int:
+        known = duration[duration > 0]
+        if known.size:
+            return int(np.median(known))
+        if pts.size > 1:
+            return max(1, int(np.median(np.diff(pts))))
+        rate = getattr(self.stream, "guessed_rate", None)
+        return max(1, round(1 / rate / self.stream.time_base)) if rate and self.stream.time_base else 0
