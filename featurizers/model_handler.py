@@ -1,0 +1,106 @@
+"""Any featurizer as a Beam ModelHandler: the one place where the two meet."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+from apache_beam.ml.inference.base import ModelHandler
+
+from featurizers.batches import out_of_memory
+from featurizers.featurizer import Encoder, Features, Featurizer
+
+Item = tuple[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingFailed:
+    """An input that the encoder could not encode, also not by itself (ledger: `encoder_failed`)."""
+
+    detail: str
+
+
+class FeaturizerHandler(ModelHandler[Item, tuple[str, Features | EncodingFailed], Encoder]):
+    """(key, input array) -> (key, Features | EncodingFailed).
+
+    Takes keyed elements itself: behind KeyedModelHandler, `element_size_fn` would be handed the key too,
+    and the empty batches that BatchElements emits before an element larger than a batch would crash it.
+
+        RunInference(handler, model_identifier=handler.model_identifier)
+    """
+
+    def __init__(self, featurizer: Featurizer) -> None:
+        self.featurizer = featurizer
+        self.model_identifier = featurizer.fingerprint().digest
+        limit = featurizer.rows_per_call
+        super().__init__(
+            # Not max_batch_weight: BatchElements does not know it (Beam 2.77).
+            min_batch_size=limit,
+            max_batch_size=limit,
+            element_size_fn=functools.partial(_weight, featurizer),
+        )
+
+    def load_model(self) -> Encoder:
+        return shared_encoder(self.featurizer)
+
+    def run_inference(
+        self,
+        batch: Sequence[Item],
+        model: Encoder,
+        inference_args: Mapping[str, Any] | None = None,
+    ) -> list[tuple[str, Features | EncodingFailed]]:
+        """A list, in order. A batch that fails is tried again input by input."""
+        keys = [key for key, _ in batch]
+        inputs = [item for _, item in batch]
+        return list(zip(keys, encode_each(model, inputs), strict=True))
+
+    def get_num_bytes(self, batch: Sequence[Item]) -> int:
+        return sum(item.nbytes for _, item in batch)
+
+    def get_metrics_namespace(self) -> str:
+        return f"featurizer_{self.featurizer.modality}"
+
+
+def _weight(featurizer: Featurizer, element: Item) -> int:
+    # Never more than a batch holds: BatchElements would emit an empty batch first.
+    return max(1, min(featurizer.rows(element[1]), featurizer.rows_per_call))
+
+
+def encode_each(encoder: Encoder, inputs: Sequence[npt.NDArray[Any]]) -> list[Features | EncodingFailed]:
+    """Every input's features; an input that fails by itself does not take the others with it."""
+    try:
+        return list(encoder.encode(inputs))
+    except (ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
+        if len(inputs) == 1:
+            return [EncodingFailed(_detail(error))]
+    return [result for item in inputs for result in encode_each(encoder, [item])]
+
+
+def _detail(error: BaseException) -> str:
+    if out_of_memory(error):
+        return "out of memory with one row a batch"
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+_encoders: weakref.WeakValueDictionary[tuple[str, str], Encoder] = weakref.WeakValueDictionary()
+_loading = threading.Lock()
+
+
+def shared_encoder(featurizer: Featurizer) -> Encoder:
+    """The process's one copy of these weights on this device, loaded if nobody holds it.
+
+    Beam's `Shared` is a handle a DoFn, so two steps or two pipelines would each load their own.
+    """
+    with _loading:
+        name = (featurizer.fingerprint().digest, repr(featurizer))
+        encoder = _encoders.get(name)
+        if encoder is None:
+            encoder = featurizer.load()
+            _encoders[name] = encoder
+        return encoder
