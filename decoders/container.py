@@ -92,7 +92,9 @@ def _open(descriptor: int, limits: Limits) -> av.container.InputContainer:
         "max_pixels": str(limits.pixels),
     }
     try:
-        return av.open("fd:", options=options, metadata_errors="replace")
+        container = av.open("fd:", options=options, metadata_errors="replace")
+        container.flags &= ~av.container.Flags.gen_pts.value  # guessed timestamps are worse than none
+        return container
     except av.error.ArgumentError as error:  # what a demuxer outside `format_whitelist` gives
         raise MediaError(Reason.REFUSED_FORMAT, "not a format that is read here") from error
     except av.error.InvalidDataError as error:

@@ -37,12 +37,14 @@ class Track:
     Attributes:
         index: the stream's index in the container.
         time_base: seconds a tick.
-        pts: int64 [packets], ticks; NO_PTS where the container has none.
-        duration: int64 [packets], ticks; 0 where unknown.
+        pts: int64 [packets], ticks; the decoding time where `ordered`.
+        duration: int64 [packets], ticks; never 0 where anything is known of it.
         key: bool [packets].
         discard: bool [packets], decoded but never presented (before an edit list's start).
         start, end: Fraction seconds, first and last instant that is presented.
         frame_ticks: ticks that a packet usually lasts; 0 where unknown.
+        ordered: the container gives no presentation times (AVI, bare streams): the n-th frame shown
+            takes the n-th of the packets' times.
     """
 
     index: int
@@ -54,6 +56,7 @@ class Track:
     start: Fraction
     end: Fraction
     frame_ticks: int
+    ordered: bool
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,10 @@ def packets(
         return
 
 
+def _ticks(timestamp: int | None) -> int:
+    return NO_PTS if timestamp is None or abs(timestamp) > MAX_PTS else timestamp
+
+
 def _zero(video: Track | None, audio: Track | None) -> Fraction:
     if video is None or audio is None:
         track = video or audio
@@ -135,6 +142,7 @@ class _Scan:
     def __init__(self, stream: av.stream.Stream) -> None:
         self.stream = stream
         self.pts = array("q")
+        self.dts = array("q")
         self.duration = array("q")
         self.key = array("b")
         self.discard = array("b")
@@ -143,8 +151,8 @@ class _Scan:
         self._is_audio = stream.type == "audio"
 
     def add(self, packet: av.packet.Packet[av.stream.Stream]) -> None:
-        pts = packet.pts
-        self.pts.append(NO_PTS if pts is None or abs(pts) > MAX_PTS else pts)
+        self.pts.append(_ticks(packet.pts))
+        self.dts.append(_ticks(packet.dts))
         self.duration.append(min(packet.duration or 0, MAX_PTS))
         self.key.append(packet.is_keyframe)
         discard = packet.is_discard
@@ -159,27 +167,45 @@ class _Scan:
         self.discard.append(discard)
 
     def track(self) -> Track:
-        pts = np.frombuffer(self.pts, np.int64)
+        pts, dts = np.frombuffer(self.pts, np.int64), np.frombuffer(self.dts, np.int64)
         duration = np.frombuffer(self.duration, np.int64)
         discard = np.frombuffer(self.discard, np.bool_)
-        shown = (pts != NO_PTS) & ~discard
         base = time_base(self.stream)
-        frame_ticks = self._frame_ticks(np.sort(pts[shown]), duration[shown])
-        if not shown.any():  # a bare stream without timestamps: packets follow one another
-            start, end = Fraction(0), int(np.where(duration > 0, duration, frame_ticks).sum()) * base
-        else:
-            lasting = np.where(duration > 0, duration, frame_ticks)
-            start = int(pts[shown].min()) * base
-            end = int((pts + lasting)[shown].max()) * base
+        shown = ~discard
+        ordered = not self._is_audio and bool((pts[shown] == NO_PTS).any())
+        if ordered:
+            pts = self._decoding_times(pts, dts, duration)
+        shown &= pts != NO_PTS
+        frame_ticks = self._frame_ticks(np.sort(pts[shown]), duration[shown], ordered)
+        lasting = np.where((duration > 0) & ~ordered, duration, frame_ticks)
+        if shown.any():
+            start, end = int(pts[shown].min()) * base, int((pts + lasting)[shown].max()) * base
+        else:  # sound without timestamps: packets follow one another
+            start, end = Fraction(0), int(lasting.sum()) * base
         if self._is_audio and (rate := self.stream.codec_context.sample_rate):
             start += Fraction(self.skip_start, rate)
-            end = max(start, end - Fraction(self.skip_end, rate))
+            if self.duration[-1] * base * rate > self.skip_end:
+                whole = not len(self.duration) > 1 or self.duration[-1] >= self.duration[-2]
+                # Some muxers have already taken the padding off the last packet's duration.
+                end -= Fraction(self.skip_end, rate) if whole else 0
+            end = max(start, end)
         key = np.frombuffer(self.key, np.bool_)
-        return Track(self.stream.index, base, pts, duration, key, discard, start, end, frame_ticks)
+        return Track(self.stream.index, base, pts, lasting, key, discard, start, end, frame_ticks, ordered)
 
-    def _frame_ticks(self, pts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64]) -> int:
+    def _decoding_times(
+        self, pts: npt.NDArray[np.int64], dts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        if (dts == NO_PTS).any():
+            return np.cumsum(duration) - duration
+        both = np.flatnonzero((pts != NO_PTS) & np.frombuffer(self.key, np.bool_))
+        delay = int(pts[both[0]] - dts[both[0]]) if both.size else 0
+        return np.maximum.accumulate(dts) + delay
+
+    def _frame_ticks(
+        self, pts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64], ordered: bool
+    ) -> int:
         known = duration[duration > 0]
-        if known.size:
+        if known.size and not ordered:
             return int(np.median(known))
         if pts.size > 1:
             return max(1, int(np.median(np.diff(pts))))

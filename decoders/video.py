@@ -47,21 +47,29 @@ class FrameReader:
 
     def _timed(self, frame: av.VideoFrame, pts: int, next_pts: int | None) -> TimedFrame:
         if next_pts is None:
-            next_pts = pts + (frame.duration or self.track.frame_ticks)
+            next_pts = pts + self._duration(frame)
         to_ns = self.timeline.pts_to_ns
         return TimedFrame(frame, to_ns(self.track, pts), to_ns(self.track, next_pts))
 
+    def _duration(self, frame: av.VideoFrame) -> int:
+        return self.track.frame_ticks if self.track.ordered else frame.duration or self.track.frame_ticks
+
     def _in_order(self) -> Iterator[tuple[av.VideoFrame, int]]:
         last = NO_PTS
-        for frame in self._decoded():
-            pts = frame.pts
-            if pts is None:
-                first = round(self.track.start / self.track.time_base)
-                pts = first if last == NO_PTS else last + self.track.frame_ticks
+        for count, frame in enumerate(self._decoded()):
+            pts = self._pts(frame, count, last)
             if pts < last:
                 continue
             last = pts
             yield frame, pts
+
+    def _pts(self, frame: av.VideoFrame, count: int, last: int) -> int:
+        times = self.track.pts
+        if self.track.ordered:
+            return int(times[min(count + self.lost, len(times) - 1)])
+        if frame.pts is not None:
+            return frame.pts
+        return round(self.track.start / self.track.time_base) if last == NO_PTS else last + self.track.frame_ticks
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         context = self.stream.codec_context
