@@ -91,9 +91,7 @@ class _Wish:
 class Pictures:
     """Hands every step its frame, prepares each distinct frame once."""
 
-    def __init__(
-        self, container: InputContainer, timeline: Timeline, limits: Limits, threads: int
-    ) -> None:
+    def __init__(self, container: InputContainer, timeline: Timeline, limits: Limits, threads: int) -> None:
         self.reader = FrameReader(container, timeline, limits, threads)
         self._to_rgb = ToRGB(self.reader.stream.sample_aspect_ratio, limits)
         self._collectors: dict[int, FrameCollector] = {}

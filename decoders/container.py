@@ -128,7 +128,9 @@ def _video_score(stream: av.VideoStream) -> int:
 
 
 def _audio_score(stream: av.AudioStream) -> int:
-    return stream.codec_context.channels + 5_000_000 * bool(stream.disposition & av.stream.Disposition.default)
+    return stream.codec_context.channels + 5_000_000 * bool(
+        stream.disposition & av.stream.Disposition.default
+    )
 
 
 def time_base(stream: av.stream.Stream) -> Fraction:

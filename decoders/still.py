@@ -25,7 +25,9 @@ _ORIENTATION = 0x0112
 def looks_like_image(head: bytes) -> bool:
     """Whether a file's first bytes are those of a still picture."""
     return (
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  "))
+        head.startswith(
+            (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
+        )
         or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
         or (head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"))
         or (head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b"\n", b" ", b"\r"))
@@ -84,5 +86,14 @@ def _opened(path: str, limits: Limits) -> Iterator[Image.Image]:
         raise MediaError(Reason.NOT_MEDIA, "not a picture that Pillow knows") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         raise MediaError(Reason.TOO_LARGE, str(error)) from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, ZeroDivisionError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ZeroDivisionError,
+    ) as error:
         raise MediaError(Reason.CORRUPT, f"the picture does not decode: {error}") from error

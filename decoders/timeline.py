@@ -201,9 +201,7 @@ class _Scan:
         delay = int(pts[both[0]] - dts[both[0]]) if both.size else 0
         return np.maximum.accumulate(dts) + delay
 
-    def _frame_ticks(
-        self, pts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64], ordered: bool
-    ) -> int:
+    def _frame_ticks(self, pts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64], ordered: bool) -> int:
         known = duration[duration > 0]
         if known.size and not ordered:
             return int(np.median(known))

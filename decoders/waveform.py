@@ -1,8 +1,8 @@
 """One span's 16 kHz waveform out of blocks at the native rate, in bounded memory and without seams.
 
-    native lattice   n / rate              (rounded to the nearest sample at the span's start)
-    output lattice   start + i / 16000     torchaudio's kernel sees every chunk with its surroundings,
-                                           so two chunks, or two overlapping spans, agree sample for sample
+native lattice   n / rate              (rounded to the nearest sample at the span's start)
+output lattice   start + i / 16000     torchaudio's kernel sees every chunk with its surroundings,
+                                       so two chunks, or two overlapping spans, agree sample for sample
 """
 
 from __future__ import annotations
