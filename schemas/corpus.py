@@ -62,12 +62,14 @@ class Snapshot(_Model):
 
 
 class Corpus(_Model):
-    """The whole file. `options` are the build's; `seconds` the media's length and the stages' time."""
+    """The whole file. `options` are the build's; `seconds` the media's length and the stages' time;
+    `next_shard` the first shard number never used."""
 
     schema_version: int = CORPUS_VERSION
     options: dict[str, Any]
     columns: dict[str, Column]
     counts: Counts
+    next_shard: int
     seconds: dict[str, float]
     libraries: dict[str, str]
     snapshots: list[Snapshot] = Field(default_factory=list)

@@ -145,9 +145,13 @@ def _jsonl(name: str, stream: IO[bytes]) -> Iterator[tuple[int, Any]]:
         if not raw.strip():
             continue
         try:
-            yield line, json.loads(raw)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            yield line, json.loads(raw, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
             raise ManifestError(f"{name}:{line}: not a JSON object: {error}") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _csv(name: str, stream: IO[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -178,8 +182,8 @@ def _csv_value(place: str, column: str, cell: str) -> Any:
             raise ManifestError(f"{place}: field '{column}': {cell!r} is not a number of seconds") from error
     if column in _JSON_CELLS:
         try:
-            return json.loads(cell)
-        except (json.JSONDecodeError, RecursionError) as error:
+            return json.loads(cell, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
             raise ManifestError(f"{place}: field '{column}': not JSON: {error}") from error
     return cell
 

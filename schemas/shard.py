@@ -53,6 +53,13 @@ class ShardWriter:
                 self.position += len(part)
         return Extent(start, self.position - start, hasher.hexdigest())
 
+    def add_extent(self, data: bytes) -> Extent:
+        """Appends a sample as another shard holds it."""
+        start = self.position
+        self._stream.write(data)
+        self.position += len(data)
+        return Extent(start, len(data), hashlib.sha256(data).hexdigest())
+
     def finish(self) -> None:
         """Writes the two zero blocks that end a tar, padded to tar's record of 10 KiB."""
         end = self.position + 2 * BLOCK

@@ -1,0 +1,44 @@
+"""One build: everything the graph needs to know, decided before it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from decoders.limits import Limits
+from featurizers.featurizer import Featurizer
+from pipelines.cache import Cache
+from pipelines.finish import Facts
+from pipelines.members import Members
+from pipelines.products import Products
+from pipelines.progress import Progress
+from schemas.manifest import InputRow
+
+
+@dataclass(frozen=True)
+class Build:
+    """Picklable; the parts of it that travel to workers are small."""
+
+    rows: tuple[InputRow, ...]
+    output: str
+    cache: Cache
+    featurizers: Mapping[str, Featurizer]
+    products: Products
+    clip_ns: int
+    decoder: str
+    shard_bytes: int
+    limits: Limits
+    progress: Progress
+    facts: Facts
+
+    @cached_property
+    def members(self) -> Members:
+        fingerprints = {name: column.fingerprint for name, column in self.facts.columns.items()}
+        return Members(self.products, self.cache, fingerprints)
+
+    @property
+    def decode_workers(self) -> int:
+        """Processes that decode ahead of the encoders."""
+        return max(1, (os.cpu_count() or 2) - 1)

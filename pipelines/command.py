@@ -1,0 +1,62 @@
+"""The command `favor-data`: build, verify."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+USAGE = """\
+usage: favor-data COMMAND …
+
+  build SOURCE… --output OUT   decode, align, encode: videos in, a corpus out
+  verify OUT                   check a corpus against itself, byte for byte
+
+favor-data COMMAND --help says more."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 nothing written or a fault found, 2 unusable arguments."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if arguments else 2
+    command, *rest = arguments
+    commands: dict[str, Callable[[list[str]], int]] = {"build": _build, "verify": _verify}
+    if command not in commands:
+        print(f"favor-data: unknown command {command!r}: one of {', '.join(commands)}", file=sys.stderr)
+        return 2
+    _quiet()
+    try:
+        return commands[command](rest)
+    except BrokenPipeError:  # the reader of our output has gone: not an error of ours
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (stands until the process ends)
+        return 0
+    except KeyboardInterrupt:
+        print("favor-data: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _quiet() -> None:
+    """Libraries' chatter hides what matters; their errors come through."""
+    logging.basicConfig(level=logging.ERROR, format="favor-data: %(name)s: %(message)s")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def _build(arguments: list[str]) -> int:
+    from pipelines.run import run  # torch and Beam take seconds to import
+
+    return run(arguments)
+
+
+def _verify(arguments: list[str]) -> int:
+    from pipelines.verify import run
+
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""Files -> frames and sound on the grid, decoded ahead in killable processes; each file is opened once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from decoders.pool import DecoderPool, DecodeTicket
+from decoders.worker import DecodeJob
+from pipelines import fetch
+from pipelines.build import Build
+from pipelines.keep import flac, jpeg
+from pipelines.needs import Need
+from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
+from pipelines.products import PLACEMENT, Product, Stream
+from pipelines.records import Rejection
+from schemas.grid import Grid
+from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
+from schemas.reasons import MediaError, Stage
+from schemas.shard import ShardWriter
+
+Outcome = tuple[str, Rejection | None]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where an encoder's output goes: cache keys by suffix, and the samples that wait for them."""
+
+    keys: Mapping[str, str]
+    placement: Placement
+    samples: tuple[str, ...]
+    seconds: float
+
+
+@dataclass
+class _Task:
+    """One stream of one span of one file: what is wanted of it, and for whom."""
+
+    products: dict[str, Product] = field(default_factory=dict)
+    samples: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+_Tasks = dict[tuple[Stream, Grid], _Task]
+
+
+class DecodeMedia(beam.DoFn):
+    """(SHA-256, its Needs) -> Outcome a sample and stream; tagged COLUMN: (Slot, encoder input).
+
+    Placements, pictures and sound to keep go to the cache from here; features do in WriteFeatures.
+    """
+
+    def __init__(self, build: Build) -> None:
+        made = {name: featurizer.frame_transform() for name, featurizer in build.featurizers.items()}
+        self._transforms = {"jpeg": jpeg, **{name: one for name, one in made.items() if one}}
+        self._products = build.products
+        self._cache = build.cache
+        self._decoder = build.decoder
+        self._limits = build.limits
+        self._workers = build.decode_workers
+        self._progress = build.progress
+
+    def setup(self) -> None:
+        self._pool = DecoderPool(self._workers, self._limits)
+        self._running: deque[_Running] = deque()
+
+    def teardown(self) -> None:
+        self._pool.close()
+
+    def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
+        """Starts this file; hands on the oldest one in work once enough run ahead of it."""
+        self._start(*element)
+        while len(self._running) > self._workers:
+            yield from self._finish()
+
+    def finish_bundle(self) -> Iterator[Any]:
+        while self._running:
+            for output in self._finish():
+                yield _windowed(output)
+
+    def _start(self, sha256: str, needs: Iterable[Need]) -> None:
+        needs = list(needs)
+        running = _Running(sha256, _tasks(needs))
+        try:
+            path = running.resources.enter_context(fetch.local_copy(needs[0].uri))
+            running.ticket = self._pool.submit(self._job(path, running.tasks))
+        except MediaError as error:
+            running.failure = error
+        self._running.append(running)
+
+    def _job(self, path: str, tasks: _Tasks) -> DecodeJob:
+        grids = sorted({grid for _, grid in tasks}, key=lambda grid: grid.span)
+        wanted = {
+            product.column or product.name for task in tasks.values() for product in task.products.values()
+        }
+        return DecodeJob(
+            path=path,
+            requests=tuple(
+                ClipRequest(grid, (Stream.FRAMES, grid) in tasks, (Stream.AUDIO, grid) in tasks)
+                for grid in grids
+            ),
+            transforms={name: made for name, made in self._transforms.items() if name in wanted},
+            decoder=self._decoder,
+            is_image=any(stream is Stream.IMAGE for stream, _ in tasks),
+        )
+
+    def _finish(self) -> Iterator[Any]:
+        running = self._running.popleft()
+        with running.resources:
+            try:
+                if running.failure or running.ticket is None:
+                    raise running.failure or AssertionError("a file neither started nor failed")
+                for clip in running.ticket:
+                    yield from self._clip(running, clip)
+            except MediaError as error:
+                rejection = Rejection(Stage.DECODE, error.reason, error.detail)
+                for task in running.tasks.values():
+                    yield from ((sample, rejection) for sample in task.samples)
+                    self._progress.done(task.seconds)
+                return
+        assert not running.tasks, f"{len(running.tasks)} spans were asked of a file and not decoded"
+
+    def _clip(self, running: _Running, clip: DecodedClip) -> Iterator[Any]:
+        for stream, decoded in (
+            (Stream.FRAMES, clip.frames),
+            (Stream.IMAGE, clip.frames),
+            (Stream.AUDIO, clip.audio),
+        ):
+            task = running.tasks.pop((stream, clip.grid), None)
+            if task is None or decoded is None:
+                continue
+            key = partial(self._products.key, running.sha256, stream, clip.grid.span)
+            yield from self._encoder_inputs(task, decoded, key)
+            yield from ((sample, None) for sample in task.samples)
+
+    def _encoder_inputs(self, task: _Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> Iterator[Any]:
+        placement = (
+            FramePlacement.of(decoded) if isinstance(decoded, DecodedFrames) else AudioPlacement.of(decoded)
+        )
+        columns = sorted({product.column for product in task.products.values() if product.column})
+        if any(placement.mask):
+            self._keep(task, decoded, key)
+            for column in columns:
+                keys = {p.suffix: key(p) for p in task.products.values() if p.column == column}
+                slot = Slot(keys, placement, tuple(task.samples), task.seconds / len(columns))
+                yield beam.pvalue.TaggedOutput(column, (slot, _encoder_input(decoded, column)))
+        if not columns or not any(placement.mask):
+            self._progress.done(task.seconds)
+        if product := task.products.get(PLACEMENT):
+            self._cache.put(key(product), product.suffix, to_bytes(placement))
+
+    def _keep(self, task: _Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> None:
+        if (product := task.products.get("jpeg")) and isinstance(decoded, DecodedFrames):
+            buffer = BytesIO()
+            writer = ShardWriter(buffer)
+            writer.add(
+                "frames", ((f"{row}.jpg", bytes(file)) for row, file in enumerate(decoded.prepared["jpeg"]))
+            )
+            writer.finish()
+            self._cache.put(key(product), product.suffix, buffer.getvalue())
+        if (product := task.products.get("flac")) and isinstance(decoded, DecodedAudio):
+            self._cache.put(key(product), product.suffix, flac(decoded.waveform))
+
+
+@dataclass
+class _Running:
+    """One file in work."""
+
+    sha256: str
+    tasks: _Tasks
+    resources: ExitStack = field(default_factory=ExitStack)
+    ticket: DecodeTicket | None = None
+    failure: MediaError | None = None
+
+
+def _tasks(needs: list[Need]) -> _Tasks:
+    """Needs of several samples for the same span meet in one task."""
+    tasks: _Tasks = {}
+    for need in needs:
+        task = tasks.setdefault((need.stream, need.grid), _Task())
+        task.products |= {product.name: product for product in need.products}
+        task.samples.append(need.sample)
+        task.seconds += need.seconds
+    return tasks
+
+
+def _encoder_input(decoded: DecodedFrames | DecodedAudio, column: str) -> npt.NDArray[Any]:
+    if isinstance(decoded, DecodedAudio):
+        return decoded.waveform
+    return np.asarray(decoded.prepared[column])
+
+
+def _windowed(output: Any) -> Any:
+    """finish_bundle must name the window itself; a batch job has one."""
+    window = GlobalWindow()
+    if isinstance(output, beam.pvalue.TaggedOutput):
+        return beam.pvalue.TaggedOutput(
+            output.tag, WindowedValue(output.value, window.max_timestamp(), [window])
+        )
+    return WindowedValue(output, window.max_timestamp(), [window])

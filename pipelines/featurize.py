@@ -1,0 +1,59 @@
+"""Encoder inputs -> features in the cache, through Beam's RunInference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import RunInference
+
+from featurizers.featurizer import Features, Featurizer
+from featurizers.model_handler import EncodingFailed, FeaturizerHandler
+from pipelines.cache import Cache
+from pipelines.decode import Outcome, Slot
+from pipelines.progress import Progress
+from pipelines.records import Rejection
+from schemas.reasons import Reason, Stage
+from schemas.shard import npy_bytes
+
+
+class Featurize(beam.PTransform):
+    """(Slot, encoder input) -> Outcome a sample; the features themselves go to the cache."""
+
+    def __init__(self, featurizer: Featurizer, cache: Cache, progress: Progress) -> None:
+        super().__init__()
+        self._handler = FeaturizerHandler(featurizer)
+        self._write = WriteFeatures(cache, progress)
+
+    def expand(self, inputs: beam.PCollection) -> beam.PCollection:
+        return (
+            inputs
+            | "Encode" >> RunInference(self._handler, model_identifier=self._handler.model_identifier)
+            | "Cache features" >> beam.ParDo(self._write)
+        )
+
+
+class WriteFeatures(beam.DoFn):
+    """(Slot, Features | EncodingFailed) -> Outcome a sample."""
+
+    def __init__(self, cache: Cache, progress: Progress) -> None:
+        self._cache = cache
+        self._progress = progress
+
+    def process(self, element: tuple[Slot, Features | EncodingFailed]) -> Iterator[Outcome]:
+        slot, made = element
+        rejection = None
+        if isinstance(made, EncodingFailed):
+            rejection = Rejection(Stage.FEATURIZE, Reason.ENCODER_FAILED, made.detail)
+        else:
+            self._store(slot, made)
+        self._progress.done(slot.seconds)
+        for sample in slot.samples:
+            yield sample, rejection
+
+    def _store(self, slot: Slot, made: Features) -> None:
+        if key := slot.keys.get("txt"):
+            assert made.text is not None, "a transcript was wanted of a featurizer that gives none"
+            self._cache.put(key, "txt", made.text.encode())
+        if key := slot.keys.get("npy"):
+            self._cache.put(key, "npy", npy_bytes(slot.placement.spread(made.array)))

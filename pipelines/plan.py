@@ -1,0 +1,185 @@
+"""Rows and what their files hold -> samples: probe, cut or keep spans, merge rows that share a span."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+
+from pipelines.products import IMAGE_SPAN
+from pipelines.records import InputOutcome, PlannedSample, Probed, Rejection
+from schemas.digest import canonical_json, digest
+from schemas.grid import STEP_NS, Span, cut, ns_to_seconds
+from schemas.manifest import InputRow
+from schemas.media import MediaInfo, Modality
+from schemas.reasons import MediaError, Reason, Stage
+from schemas.sample import Source, sample_key
+
+REJECTED = "rejected"
+
+
+class PlanSamples(beam.PTransform):
+    """(rows, probes by uri) -> PlannedSample, each key once; REJECTED: (input, InputOutcome)."""
+
+    def __init__(self, clip_ns: int) -> None:
+        super().__init__()
+        self._clip_ns = clip_ns
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
+        """`inputs`: {"rows": InputRow, "probes": (uri, Probed | Rejection)}."""
+        by_uri = {
+            "rows": inputs["rows"]
+            | "Uris of rows" >> beam.FlatMap(lambda row: [(uri, row) for uri in row.uris]),
+            "probes": inputs["probes"],
+        }
+        return (
+            by_uri
+            | "Rows meet probes" >> beam.CoGroupByKey()
+            | "By input" >> beam.FlatMap(_by_input)
+            | "Whole rows" >> beam.GroupByKey()
+            | "Spans" >> beam.ParDo(_PlanRow(self._clip_ns)).with_outputs(REJECTED, main="parts")
+        )
+
+
+class MergeRows(beam.PTransform):
+    """(identity, part) -> PlannedSample: rows that share media and span become one sample."""
+
+    def expand(self, parts: beam.PCollection) -> beam.PCollection:
+        return parts | beam.GroupByKey() | beam.MapTuple(lambda identity, rows: merge(rows))
+
+
+def _by_input(
+    element: tuple[str, Mapping[str, Iterable[Any]]],
+) -> Iterator[tuple[str, tuple[InputRow, str, Probed | Rejection]]]:
+    uri, joined = element
+    [probe] = joined["probes"]
+    for row in joined["rows"]:
+        yield row.input, (row, uri, probe)
+
+
+class _PlanRow(beam.DoFn):
+    def __init__(self, clip_ns: int) -> None:
+        self._clip_ns = clip_ns
+
+    def process(
+        self, element: tuple[str, Iterable[tuple[InputRow, str, Probed | Rejection]]]
+    ) -> Iterator[Any]:
+        name, joined = element
+        members = list(joined)
+        row = members[0][0]
+        probes = {uri: probe for _, uri, probe in members}
+        failed = [probe for probe in probes.values() if isinstance(probe, Rejection)]
+        if failed:
+            yield beam.pvalue.TaggedOutput(REJECTED, (name, InputOutcome(rejection=failed[0])))
+            return
+        probed = {uri: probe for uri, probe in probes.items() if isinstance(probe, Probed)}
+        try:
+            parts = plan_row(row, probed, self._clip_ns)
+        except MediaError as error:
+            rejection = Rejection(Stage.PLAN, error.reason, error.detail)
+            yield beam.pvalue.TaggedOutput(REJECTED, (name, InputOutcome(rejection=rejection)))
+            return
+        for part in parts:
+            identity = [
+                {str(m): source.uri for m, source in part.media.items()},
+                [part.span.start_ns, part.span.end_ns],
+            ]
+            yield digest(identity), part
+
+
+def plan_row(row: InputRow, probed: Mapping[str, Probed], clip_ns: int) -> list[PlannedSample]:
+    """The samples of one row; their keys and ids are final unless another row shares media and span.
+
+    Raises:
+        MediaError: MISSING_MODALITY, SPAN_OUT_OF_RANGE.
+    """
+    media = _media(row, probed)
+    timed = [probed[source.uri].info for m, source in media.items() if m is not Modality.IMAGE]
+    length_ns = max((info.duration_ns for info in timed), default=0)
+    spans = _spans(row, length_ns, clip_ns) if timed else [IMAGE_SPAN]
+    digests = {modality: source.sha256 for modality, source in media.items()}
+    return [
+        PlannedSample(
+            key=sample_key(row.id, span, digests),
+            id=row.id,
+            span=span,
+            media=media,
+            conversations=row.conversations,
+            metadata=row.metadata,
+            inputs=(row.input,),
+        )
+        for span in spans
+    ]
+
+
+def _media(row: InputRow, probed: Mapping[str, Probed]) -> dict[Modality, Source]:
+    media: dict[Modality, Source] = {}
+    for modality, uri in row.named.items():
+        if modality not in _holds(probed[uri].info):
+            raise MediaError(Reason.MISSING_MODALITY, f"{uri} holds no {modality}")
+        media[modality] = Source(uri, probed[uri].sha256)
+    whole = row.media or row.named.get(Modality.VIDEO)  # a video brings its own sound
+    if whole:
+        for modality in _holds(probed[whole].info):
+            media.setdefault(modality, Source(whole, probed[whole].sha256))
+    return media
+
+
+def _holds(info: MediaInfo) -> tuple[Modality, ...]:
+    if info.image_size:
+        return (Modality.IMAGE,)
+    video = (Modality.VIDEO,) if info.video else ()
+    audio = (Modality.AUDIO,) if info.audio else ()
+    return video + audio
+
+
+def _spans(row: InputRow, duration_ns: int, clip_ns: int) -> list[Span]:
+    """An annotated span may reach at most one step past the media's end: annotations are rounded."""
+    if not row.annotated:
+        return cut(max(duration_ns, 1), clip_ns)
+    start = row.start_ns or 0
+    end = duration_ns if row.end_ns is None else row.end_ns
+    if start >= duration_ns or end > duration_ns + STEP_NS:
+        raise MediaError(
+            Reason.SPAN_OUT_OF_RANGE,
+            f"[{ns_to_seconds(start):g}, {ns_to_seconds(end):g}) s asked of {ns_to_seconds(duration_ns):g} s",
+        )
+    return [Span(start, end)]
+
+
+def merge(parts: Iterable[PlannedSample]) -> PlannedSample:
+    """One sample of rows that share it, in an order that does not depend on the manifest's: by id, then
+    by what the row says."""
+    rows = sorted(
+        parts, key=lambda part: (part.id, canonical_json([part.conversations, part.metadata]), part.inputs)
+    )
+    first = rows[0]
+    return PlannedSample(
+        key=first.key,
+        id=first.id,
+        span=first.span,
+        media=first.media,
+        conversations=_conversations(rows),
+        metadata=_metadata(rows),
+        inputs=tuple(sorted(name for row in rows for name in row.inputs)),
+    )
+
+
+def _conversations(rows: list[PlannedSample]) -> tuple[tuple[Mapping[str, str], ...], ...]:
+    """Each conversation once: a row given twice says nothing new."""
+    distinct = {canonical_json(talk): talk for row in rows for talk in row.conversations}
+    return tuple(distinct.values())
+
+
+def _metadata(rows: list[PlannedSample]) -> dict[str, Any]:
+    """What all rows agree on; where they differ, `rows` holds each row's own, with its id."""
+    distinct = {canonical_json([row.id, row.metadata]): row for row in rows}
+    if len(distinct) == 1:
+        return dict(rows[0].metadata)
+    agreed = {
+        name: value
+        for name, value in rows[0].metadata.items()
+        if all(row.metadata.get(name) == value for row in rows)
+    }
+    return agreed | {"rows": [{"id": row.id, **row.metadata} for row in distinct.values()]}

@@ -1,0 +1,117 @@
+"""What a build computes for a span of a stream; each product is one entry of the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipelines.records import PlannedSample
+from schemas.digest import digest
+from schemas.features import cache_key
+from schemas.grid import STEP_NS, FrameAt, Grid, Span
+from schemas.media import Modality
+
+IMAGE_SPAN = Span(0, STEP_NS)
+PLACEMENT = "placement"
+
+# Raise when decoding places frames or sound elsewhere, or changes their pixels or samples.
+TIMELINE_VERSION = 1
+JPEG_VERSION = 1
+FLAC_VERSION = 1
+
+
+class Stream(StrEnum):
+    """What is decoded: the frames or the sound of a span, or a still image."""
+
+    FRAMES = "frames"
+    AUDIO = "audio"
+    IMAGE = "image"
+
+
+STREAM_OF = {Modality.VIDEO: Stream.FRAMES, Modality.AUDIO: Stream.AUDIO, Modality.IMAGE: Stream.IMAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One thing to compute for every span of a stream.
+
+    Attributes:
+        name: a column ("whisper"), or PLACEMENT, "text", "jpeg", "flac".
+        suffix: of the cache entry: placement json, features npy, text txt, pictures tar, sound flac.
+        fingerprint: of all that makes its bytes beside source, span and grid.
+        column: whose featurizer makes it; None: decoding does.
+    """
+
+    name: str
+    stream: Stream
+    suffix: str
+    fingerprint: str
+    column: str | None = None
+
+    @property
+    def member(self) -> str:
+        """Its suffix in a shard; pictures have one a frame."""
+        return f"{self.name}.npy" if self.suffix == "npy" else self.suffix
+
+
+@dataclass(frozen=True)
+class Products:
+    """All that one build computes."""
+
+    all: tuple[Product, ...]
+    frame_at: FrameAt
+
+    def of(self, stream: Stream) -> tuple[Product, ...]:
+        return tuple(product for product in self.all if product.stream is stream)
+
+    def names(self) -> list[str]:
+        """What two builds must share for a sample of one to stand in the other."""
+        return sorted(f"{p.stream}/{p.name}/{p.fingerprint}/{self.frame_at}" for p in self.all)
+
+    def wanted(self, sample: PlannedSample) -> Iterator[tuple[Product, str]]:
+        """(product, cache key) of everything that a sample of its modalities could hold."""
+        for modality, source in sorted(sample.media.items()):
+            stream = STREAM_OF[modality]
+            for product in self.of(stream):
+                yield product, self.key(source.sha256, stream, sample.span, product)
+
+    def grid(self, stream: Stream, span: Span) -> Grid:
+        """A still image has one step, whatever sound goes with it."""
+        return Grid(IMAGE_SPAN if stream is Stream.IMAGE else span, self.frame_at)
+
+    def key(self, sha256: str, stream: Stream, span: Span, product: Product) -> str:
+        """Cache key of one product of one span of the file with these bytes."""
+        return cache_key(sha256, stream, self.grid(stream, span), product.fingerprint)
+
+
+def products_of_build(
+    columns: Mapping[str, tuple[Modality, str]],
+    *,
+    frame_at: FrameAt,
+    decoder: str,
+    keep: frozenset[str],
+    transcribed: str | None,
+) -> Products:
+    """The products of a build.
+
+    Args:
+        columns: column -> (modality, featurizer's fingerprint digest).
+        keep: subset of {"frames", "audio"}.
+        transcribed: the column whose featurizer also gives the words.
+    """
+    made: list[Product] = []
+    for stream in Stream:
+        base = {"timeline": TIMELINE_VERSION} | ({} if stream is Stream.AUDIO else {"decoder": decoder})
+        made.append(Product(PLACEMENT, stream, "json", digest(base)))
+        if "frames" in keep and stream is not Stream.AUDIO:
+            made.append(Product("jpeg", stream, "tar", digest(base | {"jpeg": JPEG_VERSION})))
+        if "audio" in keep and stream is Stream.AUDIO:
+            made.append(Product("flac", stream, "flac", digest(base | {"flac": FLAC_VERSION})))
+        for column, (modality, fingerprint) in columns.items():
+            if (modality is Modality.AUDIO) != (stream is Stream.AUDIO):
+                continue
+            made.append(Product(column, stream, "npy", digest(base | {"features": fingerprint}), column))
+            if column == transcribed:
+                made.append(Product("text", stream, "txt", digest(base | {"text": fingerprint}), column))
+    return Products(tuple(made), frame_at)

@@ -1,0 +1,182 @@
+"""`favor-data build`: arguments in, corpus and summary out."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
+
+from decoders.limits import Limits
+from featurizers.featurizer import Featurizer, ModelUnavailable
+from featurizers.resolve import resolve
+from pipelines import options, storage
+from pipelines.build import Build
+from pipelines.build_corpus import build_corpus
+from pipelines.cache import Cache
+from pipelines.finish import Facts
+from pipelines.options import UsageError
+from pipelines.products import products_of_build
+from pipelines.progress import Progress, ProgressBar
+from pipelines.sources import SourceError, read_sources
+from pipelines.summary import summarize
+from schemas.corpus import CORPUS_NAME, LEDGER_NAME, Column, Corpus
+from schemas.grid import ns_to_seconds
+from schemas.manifest import ManifestError
+from schemas.tables import read_rows
+
+LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow", "torch",
+             "torchaudio", "transformers", "webdataset")  # fmt: skip
+
+
+def run(argv: Sequence[str]) -> int:
+    """Exit status: 0 all accounted for and a sample written, 1 none written, 2 unusable arguments."""
+    try:
+        ours, beams = options.parse(argv)
+        with ExitStack() as stack:
+            build = prepare(ours, Progress(_progress_file(stack, beams)))
+            for column, featurizer in build.featurizers.items():
+                if featurizer.untrained:
+                    print(f"favor-data: WARNING: column {column} is made with UNTRAINED weights "
+                          f"({featurizer.model}): a smoke test, not features", file=sys.stderr)  # fmt: skip
+            started = time.monotonic()
+            _run_pipeline(build, beams)
+            seconds = time.monotonic() - started
+    except (UsageError, SourceError, ManifestError, ModelUnavailable) as error:
+        print(f"favor-data: {error}", file=sys.stderr)
+        return 2
+    corpus = Corpus.model_validate_json(storage.read_bytes(storage.join(build.output, CORPUS_NAME)))
+    with storage.open_read(storage.join(build.output, LEDGER_NAME)) as stream:
+        ledger = read_rows(stream)
+    named = {row.input for row in build.rows}
+    print(summarize(build.output, corpus, [row for row in ledger if row["input"] in named], seconds))
+    return 0 if any(row["status"] == "done" for row in ledger if row["input"] in named) else 1
+
+
+def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
+    """Everything that can be refused, refused before work begins.
+
+    Raises:
+        UsageError, SourceError, ManifestError, ModelUnavailable.
+    """
+    output = str(Path(ours.output).absolute()) if storage.is_local(ours.output) else ours.output.rstrip("/")
+    specs = options.columns(ours)
+    featurizers = {column: _featurizer(column, spec, ours, ours.transcribe) for column, spec in specs.items()}
+    described = {
+        column: _column(_featurizer(column, spec, ours, transcribe=False)) for column, spec in specs.items()
+    }
+    _check_writable(output)
+    rows = tuple(read_sources(ours.sources, output))
+    return Build(
+        rows=tuple({row.input: row for row in rows}.values()),  # a file that two SOURCEs name is one input
+        output=output,
+        cache=Cache(ours.cache or storage.join(output, "cache")),
+        featurizers=featurizers,
+        products=products_of_build(
+            {name: (featurizers[name].modality, described[name].fingerprint) for name in specs},
+            frame_at=ours.frame_at,
+            decoder=ours.decoder,
+            keep=ours.keep,
+            transcribed=next((n for n, spec in specs.items() if spec.startswith("whisper:")), None)
+            if ours.transcribe
+            else None,
+        ),
+        clip_ns=ours.clip_ns,
+        decoder=ours.decoder,
+        shard_bytes=ours.shard_bytes,
+        limits=Limits(),
+        progress=progress,
+        facts=Facts(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            options=_recorded(ours),
+            columns=described,
+            libraries=_libraries(),
+        ),
+    )
+
+
+def _featurizer(column: str, spec: str, ours: argparse.Namespace, transcribe: bool) -> Featurizer:
+    return resolve(
+        column,
+        spec,
+        device=ours.device,
+        dtype=ours.dtype,
+        fit=ours.fit,
+        clip_tokens=ours.clip_tokens,
+        transcribe=transcribe,
+    )
+
+
+def _column(featurizer: Featurizer) -> Column:
+    featurizer.prepare()
+    fingerprint = featurizer.fingerprint()
+    return Column(
+        kind=fingerprint.kind,
+        model=featurizer.model,
+        untrained=featurizer.untrained,
+        fingerprint=fingerprint.digest,
+        weights=fingerprint.weights,
+        preprocessing=fingerprint.preprocessing,
+        dtype=fingerprint.dtype,
+        options=dict(fingerprint.options),
+    )
+
+
+def _check_writable(output: str) -> None:
+    probe = storage.join(output, f"{storage.TEMPORARY}writable")
+    try:
+        storage.write_bytes(probe, b"")
+        storage.delete(probe)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"--output {output} cannot be written: {reason}") from error
+
+
+def _progress_file(stack: ExitStack, beams: list[str]) -> str:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="favor-data-"))
+    path = Path(folder) / "progress"
+    path.touch()
+    return str(path)
+
+
+def _run_pipeline(build: Build, beams: list[str]) -> None:
+    pipeline_options = PipelineOptions(beams)
+    pipeline_options.view_as(SetupOptions).save_main_session = False
+    with ProgressBar(build.progress), beam.Pipeline(options=pipeline_options) as root:
+        build_corpus(root, build)
+
+
+def _recorded(ours: argparse.Namespace) -> dict[str, object]:
+    """What shaped the corpus; where it was run and from where is not part of it."""
+    return {
+        "columns": options.columns(ours),
+        "clip_seconds": ns_to_seconds(ours.clip_ns),
+        "frame_at": str(ours.frame_at),
+        "fit": ours.fit,
+        "clip_tokens": ours.clip_tokens,
+        "decoder": ours.decoder,
+        "keep": sorted(ours.keep),
+        "transcribe": ours.transcribe,
+        "device": ours.device,
+        "dtype": ours.dtype,
+        "shard_bytes": ours.shard_bytes,
+    }
+
+
+def _libraries() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,49 @@
+"""The closing table of a build."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from schemas.corpus import Corpus
+
+_SHOWN = 20
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def summarize(output: str, corpus: Corpus, ledger: list[dict[str, Any]], seconds: float) -> str:
+    """What was built, from what, how fast, and what was rejected and why.
+
+    Args:
+        ledger: the rows of this build's inputs.
+        seconds: wall-clock time of the build.
+    """
+    counts = corpus.counts
+    rejected = [row for row in ledger if row["status"] == "rejected"]
+    media = corpus.seconds["media"]
+    lines = [
+        ("inputs", f"{len(ledger)}: {len(ledger) - len(rejected)} done, {len(rejected)} rejected"),
+        (
+            "samples",
+            f"{counts.samples}, {counts.steps} steps of 0.5 s, {counts.shards} shards, {_bytes(counts.bytes)}",
+        ),
+        ("media", f"{media:.1f} s in the corpus; this build took {seconds:.1f} s"),
+    ]
+    for name, column in sorted(corpus.columns.items()):
+        untrained = ", UNTRAINED" if column.untrained else ""
+        lines.append((name, f"{column.kind} {column.model}, {column.dtype}{untrained}"))
+    lines.append(("corpus", output))
+    table = [f"  {name:<10}{text}" for name, text in lines]
+    for row in rejected[:_SHOWN]:
+        table.append(f"  rejected  {PurePath(row['input']).name}: {row['reason']}: {row['detail']}")
+    if len(rejected) > _SHOWN:
+        table.append(f"  … and {len(rejected) - _SHOWN} more in ledger.parquet")
+    return "\n".join(table)
+
+
+def _bytes(size: float) -> str:
+    for unit in _UNITS[:-1]:
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} {_UNITS[-1]}"
