@@ -1,0 +1,203 @@
+"""CorpusLoader through real DataLoader workers and real gloo processes."""
+
+import copy
+import json
+from collections import Counter
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+import webdataset as wds
+from torch.nn.parallel import DistributedDataParallel
+
+from loaders.corpus import open_corpus
+from loaders.loader import CheckpointError, CorpusLoader
+from loaders.plan import Phase
+from loaders.streaming import StreamingCorpus
+
+ALL = Counter(range(23))
+
+
+def numbers(batches):
+    return [sample.metadata["number"] for batch in batches for sample in batch if not sample.fill]
+
+
+def loader(root, **options):
+    return CorpusLoader(open_corpus(root), **{"batch_size": 2, "seed": 3, **options})
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_every_sample_once_an_epoch_in_equal_steps(uneven, world, workers, streaming):
+    ranks = [
+        loader(uneven, rank=rank, world_size=world, num_workers=workers, streaming=streaming)
+        for rank in range(world)
+    ]
+    epochs = []
+    for _ in range(2):
+        steps = [len(rank) for rank in ranks]
+        batches = [list(rank) for rank in ranks]
+        assert [len(rank) for rank in batches] == steps
+        assert len(set(steps)) == 1
+        epochs.append([numbers(rank) for rank in batches])
+        assert Counter(number for rank in epochs[-1] for number in rank) == ALL
+    assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"world": 2, "workers": 0}, {"world": 2, "workers": 2}),
+        ({"world": 2, "workers": 2}, {"world": 3, "workers": 0}),
+        ({"world": 3, "workers": 0}, {"world": 1, "workers": 2, "batch_size": 5}),
+    ],
+)
+@pytest.mark.parametrize("stop", [0, 1, 3])
+def test_stopped_and_resumed_elsewhere_the_union_is_exact(uneven, before, after, stop, streaming):
+    def ranks(world, workers, **options):
+        return [
+            loader(uneven, rank=rank, world_size=world, num_workers=workers, streaming=streaming, **options)
+            for rank in range(world)
+        ]
+
+    seen, states = [], []
+    for rank in ranks(**before):
+        iterator = iter(rank)
+        seen += numbers([next(iterator) for _ in range(stop)])
+        states.append(json.loads(json.dumps(rank.state_dict())))
+        iterator.close()
+    assert all(state == states[0] for state in states)
+    steps = set()
+    for rank in ranks(**after):
+        rank.load_state_dict(states[0])
+        steps.add(len(rank))
+        batches = list(rank)
+        assert len(batches) == max(steps)
+        seen += numbers(batches)
+    assert len(steps) == 1
+    assert Counter(seen) == ALL
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_resuming_alike_goes_on_in_the_same_order(uneven, streaming):
+    options = {"streaming": streaming, "num_workers": 2 if streaming else 0}
+    whole = numbers(loader(uneven, **options))
+    for stop in (1, 2, 5, 12):
+        first = loader(uneven, **options)
+        iterator = iter(first)
+        begun = numbers([next(iterator) for _ in range(stop)])
+        second = loader(uneven, **options)
+        second.load_state_dict(first.state_dict())
+        iterator.close()
+        assert begun + numbers(second) == whole
+
+
+def test_stopped_twice_with_a_new_world_each_time(uneven):
+    seen, state = [], None
+    for world, steps in ((2, 2), (3, 1), (1, None)):
+        ranks = [loader(uneven, rank=rank, world_size=world) for rank in range(world)]
+        for rank in ranks:
+            if state:
+                rank.load_state_dict(state)
+            iterator = iter(rank)
+            seen += numbers(iterator if steps is None else [next(iterator) for _ in range(steps)])
+        state = copy.deepcopy(ranks[0].state_dict())
+    assert Counter(seen) == ALL
+    assert state["epoch"] == 1
+
+
+def test_breaking_off_and_beginning_again_begins_the_epoch_again(uneven):
+    one = loader(uneven)
+    peeked = numbers([next(iter(one))])
+    assert numbers(one)[:2] == peeked
+    assert one.epoch == 1
+
+
+def test_conversations_are_drawn_or_expanded(uneven):
+    drawn = [sample for batch in loader(uneven) for sample in batch]
+    for sample in drawn:
+        assert (sample.conversation is None) == (not sample.conversations)
+        assert sample.conversation is None or sample.conversation in sample.conversations
+    for streaming in (False, True):
+        expanded = [
+            sample
+            for batch in loader(uneven, conversations="expand", streaming=streaming)
+            for sample in batch
+        ]
+        answers = Counter(s.conversation[1]["value"] if s.conversation else s.key for s in expanded)
+        assert set(answers.values()) == {1}
+        assert len(answers) == sum(max(1, n % 4) for n in range(23))
+
+
+def test_a_state_of_other_samples_is_refused(uneven):
+    state = loader(uneven).state_dict()
+    with pytest.raises(CheckpointError, match="seed 3, this loader has 4"):
+        loader(uneven, seed=4).load_state_dict(state)
+    fewer = CorpusLoader(open_corpus(uneven, snapshot="1"), 2, seed=3)
+    with pytest.raises(CheckpointError, match="samples"):
+        fewer.load_state_dict(state)
+    with pytest.raises(CheckpointError, match="version 0"):
+        fewer.load_state_dict({**state, "version": 0})
+
+
+def test_arguments_out_of_range(uneven):
+    with pytest.raises(ValueError, match="rank 2 of 2"):
+        loader(uneven, rank=2, world_size=2)
+    with pytest.raises(ValueError, match="length buckets need random access"):
+        loader(uneven, streaming=True, bucket_steps=[2])
+
+
+def test_a_stream_is_a_webdataset_pipeline(uneven):
+    stream = StreamingCorpus(open_corpus(uneven), Phase(1, 2, workers=2, window_bytes=5000))
+    pipeline = stream.select(lambda sample: sample.steps == 2).map(lambda sample: sample.metadata["number"])
+    found = list(wds.WebLoader(pipeline, batch_size=None, num_workers=2))
+    assert sorted(found) == [number for number in range(23) if number % 3 == 1]
+
+
+def test_a_stream_refuses_workers_it_was_not_planned_for(uneven):
+    with pytest.raises(ValueError, match="planned for 2 workers"):
+        next(iter(StreamingCorpus(open_corpus(uneven), Phase(1, 2, workers=2))))
+
+
+def test_plain_webdataset_reads_the_shards(uneven):
+    shards = sorted(str(path) for path in (uneven / "shards").glob("*.tar"))
+    samples = list(wds.WebDataset(shards, shardshuffle=False).decode())
+    assert [sample["json"]["metadata"]["number"] for sample in samples] == list(range(23))
+    assert all((sample["clip.npy"] == sample["json"]["metadata"]["number"]).all() for sample in samples)
+
+
+def train_one_epoch(rank, world, root, streaming, port, results):
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
+    model = DistributedDataParallel(torch.nn.Linear(6, 1))
+    batches = CorpusLoader(
+        open_corpus(root), batch_size=2, streaming=streaming
+    )  # rank from torch.distributed
+    seen = []
+    for batch in batches:
+        features = torch.stack([sample.features["clip"].float().mean((0, 1)) for sample in batch])
+        model(features).sum().backward()  # waits for the other rank: uneven steps would hang here
+        seen += numbers([batch])
+    results.put((rank, seen))
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_two_gloo_processes_train_an_epoch_over_uneven_shards(uneven, streaming):
+    context = mp.get_context("spawn")
+    results = context.SimpleQueue()
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    port = store.port
+    del store
+    spawned = mp.spawn(train_one_epoch, (2, str(uneven), streaming, port, results), nprocs=2, join=False)
+    try:
+        while not spawned.join(timeout=120):
+            pass
+    finally:
+        for process in spawned.processes:
+            process.kill()
+    seen = dict(results.get() for _ in range(2))
+    assert all(seen.values())
+    assert Counter(seen[0] + seen[1]) == ALL
