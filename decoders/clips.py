@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import numpy as np
 from av.container import InputContainer
 
 from decoders.audio import SoundReader
@@ -13,8 +15,9 @@ from decoders.container import open_media
 from decoders.frames import FrameCollector, Prepared
 from decoders.limits import DEFAULT, Limits
 from decoders.picture import ToRGB
+from decoders.selective import plan
 from decoders.timeline import Timeline, read_timeline
-from decoders.video import FrameReader
+from decoders.video import FullReader, NotExactError, SelectiveReader, TimedFrame
 from decoders.waveform import SpanWaveform
 from schemas.grid import SECOND_NS
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
@@ -51,7 +54,8 @@ def decode_clips(
     with ExitStack() as stack:
         pictures = sounds = None
         if any(request.frames for request in ordered):
-            pictures = Pictures(stack.enter_context(open_media(path, limits)), timeline, limits, threads)
+            opened = functools.partial(_opened, stack, path, limits)
+            pictures = Pictures(opened, timeline, limits, threads)
             pictures.want(ordered, transforms)
         if any(request.audio for request in ordered):
             sounds = Sounds(stack.enter_context(open_media(path, limits)), timeline, limits)
@@ -60,6 +64,10 @@ def decode_clips(
             frames = pictures.clip(index) if pictures and request.frames else None
             audio = sounds.clip(index) if sounds and request.audio else None
             yield DecodedClip(request.grid, frames, audio, _warnings(pictures, sounds))
+
+
+def _opened(stack: ExitStack, path: str, limits: Limits) -> InputContainer:
+    return stack.enter_context(open_media(path, limits))
 
 
 def _check_modalities(requests: Sequence[ClipRequest], timeline: Timeline) -> None:
@@ -72,7 +80,7 @@ def _check_modalities(requests: Sequence[ClipRequest], timeline: Timeline) -> No
 def _warnings(pictures: Pictures | None, sounds: Sounds | None) -> tuple[str, ...]:
     """Closed set: what the decoder lost up to here."""
     found = {
-        "video_packets_lost": pictures is not None and pictures.reader.lost > 0,
+        "video_packets_lost": pictures is not None and pictures.lost > 0,
         "audio_packets_lost": sounds is not None and sounds.reader.lost > 0,
         "audio_timestamps_jump": sounds is not None and sounds.reader.gaps > 0,
     }
@@ -91,9 +99,17 @@ class _Wish:
 class Pictures:
     """Hands every step its frame, prepares each distinct frame once."""
 
-    def __init__(self, container: InputContainer, timeline: Timeline, limits: Limits, threads: int) -> None:
-        self.reader = FrameReader(container, timeline, limits, threads)
-        self._to_rgb = ToRGB(self.reader.stream.sample_aspect_ratio, limits)
+    def __init__(
+        self, opened: Callable[[], InputContainer], timeline: Timeline, limits: Limits, threads: int
+    ) -> None:
+        self.lost = 0
+        self._full = functools.partial(FullReader, timeline=timeline, limits=limits, threads=threads)
+        self._selective = functools.partial(
+            SelectiveReader, timeline=timeline, limits=limits, threads=threads
+        )
+        self._opened = opened
+        self._timeline = timeline
+        self._limits = limits
         self._collectors: dict[int, FrameCollector] = {}
 
     def want(self, requests: Sequence[ClipRequest], transforms: Mapping[str, FrameTransform]) -> None:
@@ -106,8 +122,28 @@ class Pictures:
                 wishes += [_Wish(time_ns, clip, step) for step, time_ns in enumerate(times)]
         self._wishes = sorted(wishes, reverse=True)
         self._left = {clip: collector.grid.steps for clip, collector in self._collectors.items()}
-        self._frames = self.reader.frames()
+        self._frames = self._read()
         self._decoded = 0
+
+    def _read(self) -> Iterator[TimedFrame]:
+        """The frames on screen at the wished instants, and possibly others; none is missing."""
+        instants = np.array([wish.time_ns for wish in self._wishes], np.int64)
+        exact = plan(self._timeline, instants)
+        if exact is not None:
+            reader: FullReader = self._start(self._selective(self._opened(), plan=exact))
+            try:
+                yield from reader.frames()
+                return
+            except NotExactError:
+                pass
+        reader = self._start(self._full(self._opened()))
+        for timed in reader.frames():
+            yield timed
+            self.lost = reader.lost
+
+    def _start(self, reader: FullReader) -> FullReader:
+        self._to_rgb = ToRGB(reader.stream.sample_aspect_ratio, self._limits)
+        return reader
 
     def clip(self, clip: int) -> DecodedFrames:
         """The frames of one request; earlier requests must have been taken."""

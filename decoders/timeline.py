@@ -21,6 +21,7 @@ import av.stream
 import numpy as np
 import numpy.typing as npt
 
+from decoders.bitstream import Peek
 from decoders.container import audio_stream, time_base, video_stream
 from decoders.limits import Limits
 from schemas.grid import SECOND_NS
@@ -39,8 +40,11 @@ class Track:
         time_base: seconds a tick.
         pts: int64 [packets], ticks; the decoding time where `ordered`.
         duration: int64 [packets], ticks; never 0 where anything is known of it.
-        key: bool [packets].
         discard: bool [packets], decoded but never presented (before an edit list's start).
+        starts: bool [packets], decoding may begin here (video).
+        layer: uint8 [packets], HEVC's temporal layer.
+        codec: FFmpeg's name of it.
+        intra_only: every packet of this codec decodes by itself.
         start, end: Fraction seconds, first and last instant that is presented.
         frame_ticks: ticks that a packet usually lasts; 0 where unknown.
         ordered: the container gives no presentation times (AVI, bare streams): the n-th frame shown
@@ -51,8 +55,11 @@ class Track:
     time_base: Fraction
     pts: npt.NDArray[np.int64]
     duration: npt.NDArray[np.int64]
-    key: npt.NDArray[np.bool_]
     discard: npt.NDArray[np.bool_]
+    starts: npt.NDArray[np.bool_]
+    layer: npt.NDArray[np.uint8]
+    codec: str
+    intra_only: bool
     start: Fraction
     end: Fraction
     frame_ticks: int
@@ -146,6 +153,9 @@ class _Scan:
         self.duration = array("q")
         self.key = array("b")
         self.discard = array("b")
+        self.starts = array("b")
+        self.layer = array("B")
+        self.peek = Peek(stream)
         self.skip_start = 0  # samples
         self.skip_end = 0
         self._is_audio = stream.type == "audio"
@@ -155,16 +165,23 @@ class _Scan:
         self.dts.append(_ticks(packet.dts))
         self.duration.append(min(packet.duration or 0, MAX_PTS))
         self.key.append(packet.is_keyframe)
-        discard = packet.is_discard
-        if self._is_audio and packet.has_sidedata("skip_samples"):
-            start, end = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
-            discard = False  # presented in part; the decoder cuts the rest
+        if self._is_audio:
+            self.discard.append(self._add_skipped(packet))
+        else:
+            self.discard.append(packet.is_discard or self.peek.hidden(packet))
+            self.starts.append(self.peek.starts(packet))
+            self.layer.append(self.peek.layer(packet))
+
+    def _add_skipped(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
+        """Note the samples that the container says are padding; returns whether all of it is."""
+        if packet.has_sidedata("skip_samples"):
+            start, self.skip_end = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
             if len(self.pts) == 1:
                 self.skip_start = start
-            self.skip_end = end
-        elif self._is_audio and not discard:
+            return False  # presented in part; the decoder cuts the rest
+        if not packet.is_discard:
             self.skip_end = 0
-        self.discard.append(discard)
+        return packet.is_discard
 
     def track(self) -> Track:
         pts, dts = np.frombuffer(self.pts, np.int64), np.frombuffer(self.dts, np.int64)
@@ -189,8 +206,21 @@ class _Scan:
                 # Some muxers have already taken the padding off the last packet's duration.
                 end -= Fraction(self.skip_end, rate) if whole else 0
             end = max(start, end)
-        key = np.frombuffer(self.key, np.bool_)
-        return Track(self.stream.index, base, pts, lasting, key, discard, start, end, frame_ticks, ordered)
+        return Track(
+            self.stream.index,
+            base,
+            pts,
+            lasting,
+            discard,
+            np.frombuffer(self.starts, np.bool_),
+            np.frombuffer(self.layer, np.uint8),
+            self.peek.codec,
+            self.peek.intra_only,
+            start,
+            end,
+            frame_ticks,
+            ordered,
+        )
 
     def _decoding_times(
         self, pts: npt.NDArray[np.int64], dts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64]

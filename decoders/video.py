@@ -1,4 +1,4 @@
-"""Frames of one stream in order of presentation, and which of them a list of instants wants."""
+"""The frames of one stream at the instants that are wanted, as a full decode would show them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 import av
 import av.container
+import av.packet
+import av.stream
+import numpy as np
 
 from decoders.limits import Limits
+from decoders.selective import Action, Plan
 from decoders.timeline import NO_PTS, Timeline, Track, packets
+
+SEEK_PACKETS = 600  # a stretch of unwanted packets worth seeking over
+_SEEKS_EXACTLY = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # by an index of packets, checked on arrival
 
 
 @dataclass(frozen=True)
@@ -21,33 +28,42 @@ class TimedFrame:
     end_ns: int
 
 
-class FrameReader:
-    """Decodes every frame of one stream."""
+class NotExactError(Exception):
+    """Selective decoding met something that only a full decode gets right."""
+
+
+def configure(context: av.codec.context.CodecContext, limits: Limits, threads: int) -> None:
+    """Threads and limits of a decoder that has not been opened yet."""
+    context.thread_count = threads
+    context.thread_type = "AUTO"
+    context.options = {"max_pixels": str(limits.pixels)}
+
+
+class FullReader:
+    """Decodes every frame."""
 
     def __init__(
         self, container: av.container.InputContainer, timeline: Timeline, limits: Limits, threads: int
     ) -> None:
         assert timeline.video is not None
-        self.container = container
         self.timeline = timeline
         self.track: Track = timeline.video
-        self.stream = container.streams[self.track.index]
+        self.container = container
+        self.stream = next(stream for stream in container.streams.video if stream.index == self.track.index)
         self.lost = 0  # packets that did not decode
         configure(self.stream.codec_context, limits, threads)
 
     def frames(self) -> Iterator[TimedFrame]:
-        """Every frame, later ones never before earlier ones."""
+        """Every frame; later ones never before earlier ones."""
         held: tuple[av.VideoFrame, int] | None = None
         for frame, pts in self._in_order():
             if held is not None:
                 yield self._timed(*held, next_pts=pts)
             held = (frame, pts)
         if held is not None:
-            yield self._timed(*held, next_pts=None)
+            yield self._timed(*held, next_pts=held[1] + self._duration(held[0]))
 
-    def _timed(self, frame: av.VideoFrame, pts: int, next_pts: int | None) -> TimedFrame:
-        if next_pts is None:
-            next_pts = pts + self._duration(frame)
+    def _timed(self, frame: av.VideoFrame, pts: int, next_pts: int) -> TimedFrame:
         to_ns = self.timeline.pts_to_ns
         return TimedFrame(frame, to_ns(self.track, pts), to_ns(self.track, next_pts))
 
@@ -69,11 +85,7 @@ class FrameReader:
             return int(times[min(count + self.lost, len(times) - 1)])
         if frame.pts is not None:
             return frame.pts
-        return (
-            round(self.track.start / self.track.time_base)
-            if last == NO_PTS
-            else last + self.track.frame_ticks
-        )
+        return round(self.track.start / self.track.time_base) if last == NO_PTS else last + self.track.frame_ticks
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         context = self.stream.codec_context
@@ -88,8 +100,94 @@ class FrameReader:
             self.lost += 1
 
 
-def configure(context: av.codec.context.CodecContext, limits: Limits, threads: int) -> None:
-    """Threads and limits of a decoder that has not been opened yet."""
-    context.thread_count = threads
-    context.thread_type = "AUTO"
-    context.options = {"max_pixels": str(limits.pixels)}
+class SelectiveReader(FullReader):
+    """Decodes what a plan says."""
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        timeline: Timeline,
+        limits: Limits,
+        threads: int,
+        plan: Plan,
+    ) -> None:
+        super().__init__(container, timeline, limits, threads)
+        self.plan = plan
+
+    def frames(self) -> Iterator[TimedFrame]:
+        """The wanted frames.
+
+        Raises:
+            NotExactError: anything unforeseen; the frames yielded so far stand.
+        """
+        plan = self.plan
+        wanted = self.track.pts[plan.wanted].tolist()
+        row = 0
+        for frame in self._decoded():
+            if row == len(wanted):
+                return
+            if frame.pts is None or frame.pts > wanted[row]:
+                raise NotExactError
+            if frame.pts == wanted[row]:
+                yield TimedFrame(frame, int(plan.start_ns[row]), int(plan.end_ns[row]))
+                row += 1
+        if row < len(wanted):
+            raise NotExactError
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        context = self.stream.codec_context
+        action = self.plan.action.tolist()
+        dropped = False
+        try:
+            for index, packet in self._packets():
+                if packet is None or (dropped and action[index] and self.track.codec == "hevc"):
+                    yield from context.decode(None)  # a seek follows, or a start that must be seen as one
+                    context.flush_buffers()
+                dropped = packet is None or not action[index]
+                if packet is not None and not dropped:
+                    context.skip_frame = "DEFAULT" if action[index] == Action.DECODE else "NONREF"
+                    if self.track.ordered:
+                        packet.pts = int(self.track.pts[index])
+                    yield from context.decode(packet)
+            yield from context.decode(None)
+        except av.error.FFmpegError as error:
+            raise NotExactError from error
+
+    def _packets(self) -> Iterator[tuple[int, av.packet.Packet[av.stream.Stream] | None]]:
+        """Packets with their place in decoding order, up to the last that is needed; None before a jump."""
+        needed = np.flatnonzero(self.plan.action)
+        index, end = 0, int(needed[-1]) + 1 if needed.size else 0
+        while index < end:
+            target = int(needed[np.searchsorted(needed, index)])
+            jumped = self._worth_seeking(index, target)
+            if jumped:
+                yield index, None
+                self.container.seek(int(self.track.pts[target]), stream=self.stream)
+            for packet in packets(self.container, [self.stream]):
+                index = self._arrived(packet, index, target) if jumped else index
+                jumped = False
+                self._check(packet, index)
+                yield index, packet
+                index += 1
+                if index >= end:
+                    return
+                if not self.plan.action[index] and self.plan.action[index - 1]:
+                    target = int(needed[np.searchsorted(needed, index)])
+                    if self._worth_seeking(index, target):
+                        break
+            else:
+                raise NotExactError  # fewer packets than the first time
+
+    def _worth_seeking(self, index: int, target: int) -> bool:
+        far = target - index > SEEK_PACKETS and bool(self.track.starts[target])
+        return far and not self.track.ordered and self.container.format.name in _SEEKS_EXACTLY
+
+    def _arrived(self, packet: av.packet.Packet[av.stream.Stream], index: int, target: int) -> int:
+        places = np.flatnonzero(self.track.pts[index : target + 1] == packet.pts)
+        if places.size != 1:
+            raise NotExactError
+        return index + int(places[0])
+
+    def _check(self, packet: av.packet.Packet[av.stream.Stream], index: int) -> None:
+        if index >= len(self.track.pts) or (not self.track.ordered and packet.pts != self.track.pts[index]):
+            raise NotExactError

@@ -1,0 +1,89 @@
+"""What a packet's first bytes say: whether decoding may begin at it, and its temporal layer.
+
+A demuxer's keyframe flag is not enough: FFmpeg also sets it on H.264 recovery points, after which
+pictures are only approximately right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av.packet
+import av.stream
+from av.codec.codec import Properties
+
+_H264_IDR = 5  # Rec. H.264, table 7-1
+_HEVC_IRAP = range(16, 22)  # BLA, IDR, CRA: Rec. H.265, table 7-1
+_HEVC_VCL = range(32)
+# Every keyframe resets all reference pictures, or (MPEG-1/2/4) what follows it in order of
+# presentation refers to nothing before it.
+_KEYFRAME_IS_ENOUGH = {"vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mpeg4"}
+# Pictures that follow a starting point in the stream but precede it on screen lean on the GOP before.
+OPEN_GOPS = {"hevc", "mpeg1video", "mpeg2video", "mpeg4"}
+# Decoders that skip, one packet at a time, pictures to which no other picture refers.
+SKIPS_NONREF = {"h264", "hevc", "vp8", "mpeg1video", "mpeg2video", "mpeg4"}
+
+
+class Peek:
+    """Reads the first bytes of one stream's packets."""
+
+    def __init__(self, stream: av.stream.Stream) -> None:
+        context = stream.codec_context
+        assert context is not None
+        self.codec = context.codec.canonical_name
+        self.intra_only = bool(context.codec.properties & Properties.INTRA_ONLY.value)
+        self._length_size = _length_size(self.codec, context.extradata)
+
+    def starts(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
+        """Whether the pictures from this one on, in order of presentation, decode exactly from here."""
+        if self.intra_only:
+            return True
+        if not packet.is_keyframe:
+            return False
+        if self.codec == "h264":
+            return any(head[0] & 31 == _H264_IDR for head in self._units(packet))
+        if self.codec == "hevc":
+            return any(head[0] >> 1 & 63 in _HEVC_IRAP for head in self._units(packet))
+        return self.codec in _KEYFRAME_IS_ENOUGH
+
+    def layer(self, packet: av.packet.Packet[av.stream.Stream]) -> int:
+        """HEVC's temporal layer; 0 for every other codec."""
+        if self.codec == "hevc":
+            for head in self._units(packet):
+                if head[0] >> 1 & 63 in _HEVC_VCL:
+                    return (head[1] & 7) - 1
+        return 0
+
+    def hidden(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
+        """Whether the packet is decoded and never shown (VP8's alternate references: RFC 6386, 9.1)."""
+        return self.codec == "vp8" and not memoryview(packet)[0] & 0x10
+
+    def _units(self, packet: av.packet.Packet[av.stream.Stream]) -> Iterator[memoryview]:
+        """The first two bytes of every NAL unit."""
+        data = memoryview(packet)
+        if not self._length_size:
+            yield from _annex_b(bytes(data))
+            return
+        position = 0
+        while position + self._length_size + 2 <= len(data):
+            start = position + self._length_size
+            yield data[start : start + 2]
+            position = start + int.from_bytes(data[position:start], "big")
+
+
+def _length_size(codec: str, extradata: bytes | None) -> int:
+    """Bytes of a NAL unit's length; 0 for start codes (avcC and hvcC: ISO/IEC 14496-15)."""
+    if not extradata or extradata[0] != 1:
+        return 0
+    if codec == "h264" and len(extradata) > 4:
+        return (extradata[4] & 3) + 1
+    if codec == "hevc" and len(extradata) > 21:
+        return (extradata[21] & 3) + 1
+    return 0
+
+
+def _annex_b(data: bytes) -> Iterator[memoryview]:
+    position = data.find(b"\0\0\1")
+    while 0 <= position < len(data) - 4:
+        yield memoryview(data)[position + 3 : position + 5]
+        position = data.find(b"\0\0\1", position + 3)

@@ -1,0 +1,97 @@
+"""Which packets must be decoded so that the wanted frames come out as a full decode would give them.
+
+    decoding order   I  P  b  B  b  P  b  B  b | I ...      | I ...
+    wanted                    ^
+    action           D  D  S  D  x  x  x  x  x | x x x ...  | D ...
+
+D decode; S decode unless no other frame refers to it; x never reaches the decoder. A wanted frame needs
+nothing that comes after it, and nothing before the last place where decoding may start.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from decoders.bitstream import OPEN_GOPS, SKIPS_NONREF
+from decoders.timeline import Timeline, Track
+from schemas.grid import Nanoseconds
+
+
+class Action(enum.IntEnum):
+    """What happens to one packet."""
+
+    DROP = 0
+    SKIP_NONREF = 1
+    DECODE = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Attributes:
+    action: uint8 [packets], Action, in decoding order.
+    wanted: packet indices in order of presentation.
+    start_ns, end_ns: int64 [wanted], when each is on screen, in the media's time.
+    """
+
+    action: npt.NDArray[np.uint8]
+    wanted: npt.NDArray[np.int64]
+    start_ns: Nanoseconds
+    end_ns: Nanoseconds
+
+
+def plan(timeline: Timeline, instants_ns: Nanoseconds) -> Plan | None:
+    """The cheapest exact way to the frames on screen at `instants_ns`; None where only a full decode is exact.
+
+    That is: no presentation times in the container, or two frames at the same one.
+    """
+    track = timeline.video
+    assert track is not None
+    if track.ordered and not track.intra_only:
+        return None
+    shown = np.flatnonzero(~track.discard)
+    order = shown[np.argsort(track.pts[shown], kind="stable")]
+    pts = track.pts[order]
+    if not order.size or (np.diff(pts) <= 0).any():
+        return None
+    starts = _to_ns(timeline, track, pts)
+    last_end = timeline.pts_to_ns(track, int(pts[-1] + track.duration[order[-1]]))
+    ends = np.append(starts[1:], last_end)
+    on_screen = instants_ns[(instants_ns >= starts[0]) & (instants_ns < last_end)]
+    rows = np.unique(np.searchsorted(starts, on_screen, "right") - 1)
+    wanted = order[rows]
+    return Plan(_actions(track, wanted), wanted, starts[rows], ends[rows])
+
+
+def _to_ns(timeline: Timeline, track: Track, pts: npt.NDArray[np.int64]) -> Nanoseconds:
+    return np.fromiter((timeline.pts_to_ns(track, tick) for tick in pts.tolist()), np.int64, len(pts))
+
+
+def _actions(track: Track, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    count = len(track.pts)
+    action = np.zeros(count, np.uint8)
+    action[wanted] = Action.DECODE
+    if track.intra_only:
+        return action
+    starts = np.flatnonzero(track.starts)
+    if not starts.size or starts[0]:
+        starts = np.insert(starts, 0, 0)
+    bounds = np.append(starts, count)
+    group = np.searchsorted(starts, np.arange(count), "right") - 1
+    leading = np.zeros(count, np.bool_)
+    if track.codec in OPEN_GOPS:
+        leading = (track.pts < track.pts[starts][group]) & (group > 0)
+    until = np.zeros(len(starts), np.int64)  # a group is decoded up to here, exclusive
+    np.maximum.at(until, group[wanted], wanted + 1)
+    for index in np.unique(group[wanted[leading[wanted]]]):
+        until[index - 1] = bounds[index]
+    needed = np.arange(count) < until[group]
+    whole_before = np.append(False, until[:-1] == bounds[1:-1])[group]
+    needed &= ~leading | whole_before | (action == Action.DECODE)
+    may_skip = (track.layer == track.layer.max()) & (track.codec in SKIPS_NONREF)
+    action[needed] = np.where(may_skip, Action.SKIP_NONREF, Action.DECODE)[needed]
+    action[wanted] = Action.DECODE
+    return action
