@@ -10,6 +10,9 @@ $(INSTALLED): setup.py
 	$(BIN)/python -m pip install --quiet --editable '.[demo,dev]'
 	touch $@
 
+demo: $(INSTALLED)
+	$(BIN)/python -m demo
+
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 
 from pipelines import storage
 from pipelines.plan import merge
 from pipelines.products import Products
 from schemas.corpus import INDEX_NAME, LEDGER_NAME
-from schemas.tables import read_rows
+from schemas.tables import INDEX, LEDGER, read_rows
 
 STANDING = "standing"
 LEAVING = "leaving"
@@ -26,22 +27,22 @@ class ReadCorpus(beam.PTransform):
         self._output = output
 
     def expand(self, root: Any) -> dict[str, beam.PCollection]:
-        def rows(name: str, column: str) -> beam.PCollection:
+        def rows(name: str, column: str, schema: pa.Schema) -> beam.PCollection:
             return (
                 root
                 | f"Name {name}" >> beam.Create([storage.join(self._output, name)])
-                | f"Read {name}" >> beam.FlatMap(_rows)
+                | f"Read {name}" >> beam.FlatMap(_rows, schema)
                 | f"Key {name}" >> beam.Map(lambda row: (row[column], row))
             )
 
-        return {"index": rows(INDEX_NAME, "key"), "ledger": rows(LEDGER_NAME, "input")}
+        return {"index": rows(INDEX_NAME, "key", INDEX), "ledger": rows(LEDGER_NAME, "input", LEDGER)}
 
 
-def _rows(path: str) -> list[Row]:
+def _rows(path: str, schema: pa.Schema) -> list[Row]:
     if not storage.exists(path):
         return []
     with storage.open_read(path) as stream:
-        return read_rows(stream)
+        return read_rows(stream, schema)
 
 
 class CompareWithCorpus(beam.PTransform):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from pipelines.records import PlannedSample
+from schemas.corpus import Column
 from schemas.digest import digest
 from schemas.features import cache_key
 from schemas.grid import STEP_NS, FrameAt, Grid, Span
@@ -85,33 +87,24 @@ class Products:
         return cache_key(sha256, stream, self.grid(stream, span), product.fingerprint)
 
 
-def products_of_build(
-    columns: Mapping[str, tuple[Modality, str]],
-    *,
-    frame_at: FrameAt,
-    decoder: str,
-    keep: frozenset[str],
-    transcribed: str | None,
-) -> Products:
-    """The products of a build.
-
-    Args:
-        columns: column -> (modality, featurizer's fingerprint digest).
-        keep: subset of {"frames", "audio"}.
-        transcribed: the column whose featurizer also gives the words.
-    """
+def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any]) -> Products:
+    """The products of a build, from what corpus.json records of it."""
+    words = {"whisper"} if options["transcribe"] else set()
+    keep: list[str] = options["keep"]
     made: list[Product] = []
     for stream in Stream:
-        base = {"timeline": TIMELINE_VERSION} | ({} if stream is Stream.AUDIO else {"decoder": decoder})
+        sound = stream is Stream.AUDIO
+        base = {"timeline": TIMELINE_VERSION} | ({} if sound else {"decoder": options["decoder"]})
         made.append(Product(PLACEMENT, stream, "json", digest(base)))
-        if "frames" in keep and stream is not Stream.AUDIO:
+        if "frames" in keep and not sound:
             made.append(Product("jpeg", stream, "tar", digest(base | {"jpeg": JPEG_VERSION})))
-        if "audio" in keep and stream is Stream.AUDIO:
+        if "audio" in keep and sound:
             made.append(Product("flac", stream, "flac", digest(base | {"flac": FLAC_VERSION})))
-        for column, (modality, fingerprint) in columns.items():
-            if (modality is Modality.AUDIO) != (stream is Stream.AUDIO):
+        for name, column in columns.items():
+            if (column.modality == Modality.AUDIO) != sound:
                 continue
-            made.append(Product(column, stream, "npy", digest(base | {"features": fingerprint}), column))
-            if column == transcribed:
-                made.append(Product("text", stream, "txt", digest(base | {"text": fingerprint}), column))
-    return Products(tuple(made), frame_at)
+            made.append(Product(name, stream, "npy", digest(base | {"features": column.fingerprint}), name))
+            if column.kind in words:
+                words.clear()  # one transcript a sample: the first Whisper column's
+                made.append(Product("text", stream, "txt", digest(base | {"text": column.fingerprint}), name))
+    return Products(tuple(made), FrameAt(options["frame_at"]))

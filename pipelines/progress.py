@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-_REFRESH_S = 0.5
+_REFRESH_S, _REFRESH_LOG_S = 0.5, 30.0  # on a terminal, in a log
 _BEFORE = "{desc} [{elapsed}]"
 _BAR = (
     "{desc} {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} media-seconds "
@@ -61,7 +62,7 @@ class ProgressBar:
         self._bar.close()
 
     def _watch(self) -> None:
-        while not self._stop.wait(_REFRESH_S):
+        while not self._stop.wait(_REFRESH_S if sys.stderr.isatty() else _REFRESH_LOG_S):
             self._read()
         self._read()
 

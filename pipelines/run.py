@@ -29,10 +29,10 @@ from pipelines.products import products_of_build
 from pipelines.progress import Progress, ProgressBar
 from pipelines.sources import SourceError, read_sources
 from pipelines.summary import summarize
-from schemas.corpus import CORPUS_NAME, LEDGER_NAME, Column, Corpus
+from schemas.corpus import CACHE_NAME, CORPUS_NAME, LEDGER_NAME, Column, Corpus
 from schemas.grid import ns_to_seconds
 from schemas.manifest import ManifestError
-from schemas.tables import read_rows
+from schemas.tables import LEDGER, read_rows
 
 LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow", "torch",
              "torchaudio", "transformers", "webdataset")  # fmt: skip
@@ -56,7 +56,7 @@ def run(argv: Sequence[str]) -> int:
         return 2
     corpus = Corpus.model_validate_json(storage.read_bytes(storage.join(build.output, CORPUS_NAME)))
     with storage.open_read(storage.join(build.output, LEDGER_NAME)) as stream:
-        ledger = read_rows(stream)
+        ledger = read_rows(stream, LEDGER)
     named = {row.input for row in build.rows}
     print(summarize(build.output, corpus, [row for row in ledger if row["input"] in named], seconds))
     return 0 if any(row["status"] == "done" for row in ledger if row["input"] in named) else 1
@@ -68,7 +68,7 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
     Raises:
         UsageError, SourceError, ManifestError, ModelUnavailable.
     """
-    output = str(Path(ours.output).absolute()) if storage.is_local(ours.output) else ours.output.rstrip("/")
+    output = storage.absolute(ours.output)
     specs = options.columns(ours)
     featurizers = {column: _featurizer(column, spec, ours, ours.transcribe) for column, spec in specs.items()}
     described = {
@@ -79,17 +79,9 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
     return Build(
         rows=tuple({row.input: row for row in rows}.values()),  # a file that two SOURCEs name is one input
         output=output,
-        cache=Cache(ours.cache or storage.join(output, "cache")),
+        cache=Cache(storage.absolute(ours.cache) if ours.cache else storage.join(output, CACHE_NAME)),
         featurizers=featurizers,
-        products=products_of_build(
-            {name: (featurizers[name].modality, described[name].fingerprint) for name in specs},
-            frame_at=ours.frame_at,
-            decoder=ours.decoder,
-            keep=ours.keep,
-            transcribed=next((n for n, spec in specs.items() if spec.startswith("whisper:")), None)
-            if ours.transcribe
-            else None,
-        ),
+        products=products_of_build(described, _recorded(ours)),
         clip_ns=ours.clip_ns,
         decoder=ours.decoder,
         shard_bytes=ours.shard_bytes,
@@ -121,6 +113,7 @@ def _column(featurizer: Featurizer) -> Column:
     fingerprint = featurizer.fingerprint()
     return Column(
         kind=fingerprint.kind,
+        modality=str(featurizer.modality),
         model=featurizer.model,
         untrained=featurizer.untrained,
         fingerprint=fingerprint.digest,

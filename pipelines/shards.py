@@ -16,7 +16,7 @@ from schemas.corpus import CORPUS_NAME, INDEX_NAME, Corpus, shard_name
 from schemas.media import Modality
 from schemas.sample import Sample
 from schemas.shard import Extent, ShardWriter
-from schemas.tables import read_rows
+from schemas.tables import INDEX, read_rows
 
 WRITTEN = "written"
 Slice = tuple[str, str, int]  # group, key, bytes
@@ -94,7 +94,7 @@ def first_free_number(output: str) -> int:
     if not storage.exists(index):
         return known
     with storage.open_read(index) as stream:
-        return max([known, *(after(row["shard"]) for row in read_rows(stream))])
+        return max([known, *(after(row["shard"]) for row in read_rows(stream, INDEX))])
 
 
 def after(shard: str) -> int:

@@ -40,7 +40,7 @@ def read_sources(sources: Sequence[str], output: str) -> Iterator[InputRow]:
         elif glob.has_magic(source) and not Path(source).exists():
             yield from _pattern(source)
         else:
-            yield from _file(str(Path(source).absolute()), Path(source).name)
+            yield from _file(storage.absolute(source), Path(source).name)
 
 
 def _file(path: str, name: str) -> Iterator[InputRow]:
@@ -55,7 +55,7 @@ def _file(path: str, name: str) -> Iterator[InputRow]:
 
 def _folder(folder: str, output: str) -> Iterator[InputRow]:
     """Every file below, tars opened; hidden folders and the output itself are passed over."""
-    root, output_path = Path(folder).absolute(), Path(output).absolute()
+    root, output_path = Path(storage.absolute(folder)), Path(output)
     found = 0
     for parent, folders, names in os.walk(root):
         folders[:] = sorted(
@@ -87,7 +87,7 @@ def _pattern(pattern: str) -> Iterator[InputRow]:
         )
     fixed = Path(os.path.commonpath([Path(path).parent for path in paths]))
     for path in paths:
-        yield from _file(str(Path(path).absolute()), Path(path).relative_to(fixed).as_posix())
+        yield from _file(storage.absolute(path), Path(path).relative_to(fixed).as_posix())
 
 
 def _remote(source: str) -> Iterator[InputRow]:
@@ -119,10 +119,9 @@ def _input_row(manifest: str, line: int, row: ManifestRow) -> InputRow:
 
     def uri(named: str) -> str:
         """Relative paths count from the manifest's folder."""
-        if not storage.is_local(named) or Path(named).is_absolute():
+        if not storage.is_local(named):
             return named
-        joined = storage.join(folder, named)
-        return os.path.normpath(joined) if storage.is_local(joined) else joined
+        return storage.absolute(storage.join(folder, named))
 
     named = {Modality.VIDEO: row.video, Modality.AUDIO: row.audio, Modality.IMAGE: row.image}
     first = row.media or row.video or row.image or row.audio or ""

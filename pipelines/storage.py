@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ TEMPORARY = ".tmp-"
 def is_local(path: str) -> bool:
     """Whether Beam would open the path on this machine's own disk."""
     return FileSystems.get_scheme(path) is None
+
+
+def absolute(path: str) -> str:
+    """The one spelling of a folder or file: no `..`, no trailing slash."""
+    return os.path.abspath(path) if is_local(path) else path.rstrip("/")  # noqa: PTH100 (resolves no links)
 
 
 def join(base: str, *parts: str) -> str:

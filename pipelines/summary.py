@@ -19,14 +19,12 @@ def summarize(output: str, corpus: Corpus, ledger: list[dict[str, Any]], seconds
         seconds: wall-clock time of the build.
     """
     counts = corpus.counts
+    samples = f"{counts.samples}, {counts.steps} steps of 0.5 s"
     rejected = [row for row in ledger if row["status"] == "rejected"]
     media = corpus.seconds["media"]
     lines = [
         ("inputs", f"{len(ledger)}: {len(ledger) - len(rejected)} done, {len(rejected)} rejected"),
-        (
-            "samples",
-            f"{counts.samples}, {counts.steps} steps of 0.5 s, {counts.shards} shards, {_bytes(counts.bytes)}",
-        ),
+        ("samples", f"{samples}, {counts.shards} shards, {_bytes(counts.bytes)}"),
         ("media", f"{media:.1f} s in the corpus; this build took {seconds:.1f} s"),
     ]
     for name, column in sorted(corpus.columns.items()):

@@ -10,6 +10,7 @@ CORPUS_VERSION = 1
 INDEX_NAME = "index.parquet"
 LEDGER_NAME = "ledger.parquet"
 CORPUS_NAME = "corpus.json"
+CACHE_NAME = "cache"
 
 
 def shard_name(number: int) -> str:
@@ -30,6 +31,7 @@ class Column(_Model):
     """A featurizer's output. `fingerprint` is what cache keys hold; `untrained`: random weights."""
 
     kind: str
+    modality: str
     model: str
     untrained: bool
     fingerprint: str

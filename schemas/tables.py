@@ -55,15 +55,15 @@ LEDGER = _versioned(
 )
 
 
-def read_rows(stream: IO[bytes]) -> list[dict[str, Any]]:
+def read_rows(stream: IO[bytes], schema: pa.Schema) -> list[dict[str, Any]]:
     """All rows of an index or a ledger.
 
     Raises:
         ValueError: not Parquet, or of another schema.
     """
     table = pq.read_table(stream)
-    if table.schema not in (INDEX, LEDGER):
-        raise ValueError("not an index or ledger of this version of favor-data")
+    if table.schema != schema:
+        raise ValueError("not a table of this version of favor-data")
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 

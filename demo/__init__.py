@@ -1,0 +1,1 @@
+"""`make demo`: a small corpus from real speech and real pictures, end to end."""
