@@ -27,7 +27,7 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 FITS = ("crop", "squash")
 BICUBIC = 3
-BATCH_CPU, BATCH_GPU = 16, 128
+BATCH_CPU, BATCH_GPU = 8, 128
 
 # The shapes of openai/clip-vit-base-patch32 and openai/clip-vit-large-patch14.
 UNTRAINED: dict[str, dict[str, int]] = {
@@ -231,6 +231,7 @@ class ClipFeaturizer(Featurizer):
         return model
 
     def _trained_model(self) -> Any:
+        from safetensors import SafetensorError
         from transformers import CLIPVisionModel
         from transformers.utils import logging
 
@@ -240,7 +241,7 @@ class ClipFeaturizer(Featurizer):
         logging.set_verbosity_error()  # the text tower's weights are left over: not news
         try:
             return CLIPVisionModel.from_pretrained(path, dtype=torch.float32, local_files_only=True)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
             detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelUnavailable(f"{self.model!r} cannot be read as a CLIP checkpoint: {detail}") from error
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,7 +44,7 @@ class Linear:
         self.activation = activation
         self.weight = weight.to(device, dtype).contiguous()
         self.bias = None if bias is None else bias.to(device, dtype).contiguous()
-        self.packed = device == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        self.packed = device == "cpu" and _onednn_has(dtype)
         if self.packed:
             self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight)
 
@@ -70,6 +71,12 @@ class Linear:
         }[self.activation]
         result: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, name, [], algorithm)
         return result
+
+
+def _onednn_has(dtype: torch.dtype) -> bool:
+    if platform.machine() not in ("x86_64", "AMD64") or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return dtype == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 @dataclass(frozen=True)

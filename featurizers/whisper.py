@@ -19,7 +19,7 @@ import torch.nn.functional as F  # noqa: N812
 import whisper
 from torch import Tensor
 from whisper.audio import N_FRAMES, N_SAMPLES, log_mel_spectrogram, pad_or_trim
-from whisper.model import ModelDimensions, Whisper
+from whisper.model import AudioEncoder, ModelDimensions, Whisper, sinusoids
 
 from featurizers import checkpoints, ctranslate2, untrained
 from featurizers.arithmetic import Arithmetic
@@ -143,23 +143,28 @@ class WhisperFeaturizer(Featurizer):
             _download(self.model)
 
     def load(self) -> Encoder:
+        if self.untrained:
+            return WhisperEncoder(self._untrained_encoder(), self.arithmetic)
         model = self._load_whisper()
-        transcriber = None
-        encoder = WhisperEncoder(model, self.arithmetic)
+        encoder = WhisperEncoder(model.encoder, self.arithmetic)
         if self.transcribe:
             half = self.arithmetic.device.startswith("cuda") and self.arithmetic.dtype != "float32"
-            transcriber = Transcriber(model, self.arithmetic.device, half)
-        encoder.transcriber = transcriber
+            encoder.transcriber = Transcriber(model, self.arithmetic.device, half)
+        return encoder
+
+    def _untrained_encoder(self) -> AudioEncoder:
+        dims = untrained_dimensions(self._size)
+        shape = [
+            dims[f"n_{name}"] for name in ("mels", "audio_ctx", "audio_state", "audio_head", "audio_layer")
+        ]
+        with torch.device("meta"):
+            encoder = AudioEncoder(*shape)
+        encoder.to_empty(device="cpu")
+        untrained.fill(encoder)
+        encoder.positional_embedding = sinusoids(dims["n_audio_ctx"], dims["n_audio_state"])
         return encoder
 
     def _load_whisper(self) -> Whisper:
-        if self.untrained:
-            with torch.device("meta"):
-                model = Whisper(ModelDimensions(**untrained_dimensions(self._size)))
-            model.encoder.to_empty(device="cpu")
-            untrained.fill(model.encoder)
-            model.encoder.positional_embedding = whisper.model.sinusoids(1500, model.dims.n_audio_state)
-            return model
         path = _download(self.model) if self.model in _SHAPES else self._path()
         converted = path.name == "model.bin"
         checkpoint = ctranslate2.read_checkpoint(path.parent) if converted else _read_pt(path)
@@ -217,16 +222,15 @@ def _socket_timeout(seconds: float) -> Iterator[None]:
 class WhisperEncoder:
     """A loaded encoder. The transformer is openai-whisper's, laid out anew for speed."""
 
-    def __init__(self, model: Whisper, arithmetic: Arithmetic) -> None:
+    def __init__(self, encoder: AudioEncoder, arithmetic: Arithmetic) -> None:
         self.arithmetic = arithmetic
-        self.mels: int = model.dims.n_mels
-        self.row_shape = (model.dims.n_audio_ctx, model.dims.n_audio_state)
+        self.mels: int = encoder.conv1.in_channels
+        self.row_shape = tuple(encoder.positional_embedding.shape)
         self.batches = FixedBatches(BATCH_CPU if arithmetic.device == "cpu" else BATCH_GPU)
         self.transcriber: Transcriber | None = None
         self._silence: npt.NDArray[np.float16] | None = None
         self._lock = threading.Lock()
         device, dtype = arithmetic.device, arithmetic.torch_dtype
-        encoder = model.encoder
         with torch.inference_mode():
             self.convolutions = [
                 (conv.weight.to(device, dtype), conv.bias.to(device, dtype), conv.stride[0])
@@ -281,11 +285,11 @@ class WhisperEncoder:
         mel = torch.zeros(size, self.mels, N_FRAMES, device=device, dtype=self.arithmetic.torch_dtype)
         for row, window in zip(mel, windows, strict=False):
             # One by one: log_mel_spectrogram clamps to the loudest value of all that it is given.
-            row.copy_(log_mel_spectrogram(pad_or_trim(window), self.mels, device=device))
+            row.copy_(log_mel_spectrogram(pad_or_trim(torch.tensor(window)), self.mels, device=device))
         x = mel
         for weight, bias, stride in self.convolutions:
             x = F.gelu(F.conv1d(x, weight, bias, stride=stride, padding=1))
-        x = x.transpose(1, 2) + self.positions
+        x = x.transpose(1, 2).contiguous() + self.positions
         for block in self.blocks:
             x = block(x)
         return self.last_norm(x)
