@@ -35,6 +35,17 @@ REFUSED_TEXTS = (
     b"webvtt", b"rtsptext", b"smptest", b"file ", b"# vobsub", b";ffmetadata",
 )  # fmt: skip
 
+# How containers begin: bytes that begin so and cannot be opened are damaged media, not something else.
+SIGNATURES = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"fLaC", b"FLV", b"ID3", b"0&\xb2u\x8ef\xcf\x11", b"FORM")
+BOXES = (
+    b"ftyp",
+    b"moov",
+    b"mdat",
+    b"wide",
+    b"free",
+    b"skip",
+)  # QuickTime's and MPEG-4's, after four bytes of size
+
 av.logging.set_level(None)
 
 
@@ -69,10 +80,10 @@ def open_media(path: str, limits: Limits) -> Iterator[av.container.InputContaine
     Raises:
         MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, too_large.
     """
-    read_head(path)
+    head = read_head(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        container = _open(descriptor, limits)
+        container = _open(descriptor, limits, head)
         try:
             if len(container.streams) > limits.streams:
                 raise MediaError(Reason.TOO_LARGE, f"{len(container.streams)} streams")
@@ -83,7 +94,7 @@ def open_media(path: str, limits: Limits) -> Iterator[av.container.InputContaine
         os.close(descriptor)
 
 
-def _open(descriptor: int, limits: Limits) -> av.container.InputContainer:
+def _open(descriptor: int, limits: Limits, head: bytes) -> av.container.InputContainer:
     options = {
         "fd": str(descriptor),
         "protocol_whitelist": "fd",
@@ -98,6 +109,8 @@ def _open(descriptor: int, limits: Limits) -> av.container.InputContainer:
     except av.error.ArgumentError as error:  # what a demuxer outside `format_whitelist` gives
         raise MediaError(Reason.REFUSED_FORMAT, "not a format that is read here") from error
     except av.error.InvalidDataError as error:
+        if head.startswith(SIGNATURES) or head[4:8] in BOXES:
+            raise MediaError(Reason.CORRUPT, "damaged or cut short: its header cannot be read") from error
         raise MediaError(Reason.NOT_MEDIA, "no demuxer recognises it") from error
     except av.error.FFmpegError as error:
         raise MediaError(Reason.CORRUPT, f"cannot be opened: {error.strerror}") from error
