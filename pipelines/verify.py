@@ -31,7 +31,7 @@ from schemas.corpus import (
 from schemas.grid import STEP_NS, Span
 from schemas.media import Modality
 from schemas.reasons import Reason, Stage
-from schemas.shard import BLOCK, npy_array, read_extent
+from schemas.shard import end_of_tar, npy_array, read_extent
 from schemas.tables import INDEX, LEDGER, read_rows
 
 Row = dict[str, Any]
@@ -191,7 +191,7 @@ class _ShardChecker:
                 yield from (f"{shard}: {row['key']}: {fault}" for fault in self._sample_faults(row, data))
             stream.seek(end)
             rest = stream.read()
-        if len(rest) < 2 * BLOCK or any(rest):
+        if rest != end_of_tar(end):
             yield f"{shard}: truncated, or more follows the last sample"
 
     def _sample_faults(self, row: Row, data: bytes) -> Iterator[str]:
@@ -217,7 +217,8 @@ class _ShardChecker:
             if known is None or feature["fingerprint"] != known.fingerprint:
                 yield f"{column} is of another encoder than {CORPUS_NAME} names"
             if list(array.shape) != feature["shape"] or str(array.dtype) != feature["dtype"]:
-                yield f"{column} is {array.dtype} {list(array.shape)}, not {feature['dtype']} {feature['shape']}"
+                said = f"{feature['dtype']} {feature['shape']}"
+                yield f"{column} is {array.dtype} {list(array.shape)}, not {said}"
             if not np.isfinite(array).all():
                 yield f"{column} holds values that are not finite"
 

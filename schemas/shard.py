@@ -61,11 +61,15 @@ class ShardWriter:
         return Extent(start, len(data), hashlib.sha256(data).hexdigest())
 
     def finish(self) -> None:
-        """Writes the two zero blocks that end a tar, padded to tar's record of 10 KiB."""
-        end = self.position + 2 * BLOCK
-        padding = -end % tarfile.RECORDSIZE
-        self._stream.write(bytes(2 * BLOCK + padding))
-        self.position = end + padding
+        """Writes what ends a tar."""
+        end = end_of_tar(self.position)
+        self._stream.write(end)
+        self.position += len(end)
+
+
+def end_of_tar(position: int) -> bytes:
+    """Two zero blocks, then zeros up to a whole record of 10 KiB."""
+    return bytes(2 * BLOCK + -(position + 2 * BLOCK) % tarfile.RECORDSIZE)
 
 
 def _blocks(name: str, content: bytes) -> Iterator[bytes]:
