@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,13 +13,17 @@ import av.container
 import numpy as np
 import numpy.typing as npt
 
-from decoders.downmix import mono
+from decoders.downmix import Downmix
 from decoders.limits import Limits
 from decoders.timeline import Timeline, Track, packets
 from decoders.video import configure
 
-# A timestamp within this of where the samples so far end is jitter, not a gap. At least two ticks.
+# A timestamp within this of where the samples so far end is jitter. At least two ticks.
 JITTER = Fraction(4, 1000)
+# A larger difference is a gap or an overlap only if it lasts: some demuxers misplace single packets
+# (FFmpeg's Ogg Vorbis, by 9 ms where the block size changes).
+LASTING = Fraction(1, 5)
+LASTING_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,14 @@ class Sound:
 
     first: int
     rate: int
+    samples: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """One decoded frame, mixed, and where its timestamp says that it belongs."""
+
+    position: int
     samples: npt.NDArray[np.float32]
 
 
@@ -43,37 +56,71 @@ class SoundReader:
         self.lost = 0  # packets that did not decode
         self.gaps = 0
         self._next: int | None = None  # where the samples so far end, in samples of media time
-        self._tolerance = max(JITTER, 2 * self.track.time_base)
+        self._last: int | None = None  # where the last decoded frame ends
+        self._overlap = 0  # samples still to be dropped, for the media has had their time already
+        self._tolerance = max(JITTER, 2 * self.track.time_base) * self.rate
         configure(self.stream.codec_context, limits, 1)
 
     def sounds(self) -> Iterator[Sound]:
         """Blocks of samples, in order, never overlapping."""
+        ahead: deque[_Placed] = deque()
+        held = 0
+        for placed in self._placed():
+            ahead.append(placed)
+            held += placed.samples.size
+            while len(ahead) > LASTING_FRAMES and held - ahead[0].samples.size > LASTING * self.rate:
+                held -= ahead[0].samples.size
+                yield from self._emit(ahead)
+        while ahead:
+            yield from self._emit(ahead)
+
+    def _emit(self, ahead: deque[_Placed]) -> Iterator[Sound]:
+        """Place the first of the frames at hand, given what the others say."""
+        if self._next is None:
+            self._next = ahead[0].position
+            self._next += round(np.median(self._deviations(ahead)))
+        elif abs(ahead[0].position - self._next) > self._tolerance:
+            deviations = self._deviations(ahead)
+            if (np.abs(deviations) > self._tolerance).all():
+                self.gaps += 1
+                self._overlap = max(0, -round(np.median(deviations)))
+                self._next += max(0, round(np.median(deviations)))
+        samples = ahead.popleft().samples
+        cut = min(self._overlap, samples.size)
+        self._overlap -= cut
+        if cut < samples.size:
+            yield Sound(self._next, self.rate, samples[cut:])
+        self._next += samples.size - cut
+
+    def _deviations(self, ahead: deque[_Placed]) -> npt.NDArray[np.int64]:
+        """int64 [frames]: how much later than gapless each frame says it is, in samples."""
+        sizes = np.cumsum([0] + [placed.samples.size for placed in ahead])[:-1]
+        return np.array([placed.position for placed in ahead]) - (self._next or 0) - sizes
+
+    def _placed(self) -> Iterator[_Placed]:
+        mono = Downmix()
         for frame in self._decoded():
             if frame.sample_rate != self.rate:
                 self.lost += 1
                 continue
-            block = self._place(frame)
-            if block.samples.size:
-                yield block
-
-    def _place(self, frame: av.audio.frame.AudioFrame) -> Sound:
-        samples = mono(frame)
-        position = self._position(frame)
-        if self._next is None:
-            self._next = position
-        elif abs(position - self._next) > self._tolerance * self.rate:
-            self.gaps += 1
-            samples = samples[max(0, self._next - position) :]
-            self._next = max(self._next, position)
-        first = self._next
-        self._next = first + samples.size
-        return Sound(first, self.rate, samples)
+            position = self._position(frame)
+            try:
+                yield _Placed(position, mono(frame))
+            except av.error.FFmpegError:
+                self.lost += 1
 
     def _position(self, frame: av.audio.frame.AudioFrame) -> int:
-        if frame.pts is None:
-            start = self.track.start - self.timeline.zero
-            return self._next if self._next is not None else round(start * self.rate)
-        return round((frame.pts * frame.time_base - self.timeline.zero) * self.rate)
+        """Of its first sample, by its timestamp or else by those of the frames before it."""
+        seconds = self.track.start - self.timeline.zero
+        if frame.pts is not None:
+            seconds = frame.pts * self.track.time_base - self.timeline.zero
+        elif self._last is not None:
+            return self._after(frame, self._last)
+        return self._after(frame, round(seconds * self.rate))
+
+    def _after(self, frame: av.audio.frame.AudioFrame, position: int) -> int:
+        self._last = position + frame.samples
+        return position
 
     def _decoded(self) -> Iterator[av.audio.frame.AudioFrame]:
         context = self.stream.codec_context

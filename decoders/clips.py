@@ -48,8 +48,7 @@ def decode_clips(
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder {decoder!r}: one of {', '.join(DECODERS)}")
     ordered = sorted(requests, key=lambda request: request.grid.span)
-    with open_media(path, limits) as container:
-        timeline = read_timeline(container, limits)
+    timeline = read_timeline(path, limits)
     _check_modalities(ordered, timeline)
     with ExitStack() as stack:
         pictures = sounds = None

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
+from types import MappingProxyType
 
 import av
 import av.container
@@ -24,27 +25,20 @@ from schemas.reasons import MediaError, Reason
 SNIFF_BYTES = 4096
 
 DEMUXERS = (
-    "mov matroska webm avi flv live_flv mpegts mpeg mpegvideo m4v h264 hevc vvc obu av1 ivf ogg asf rm mxf nut dv "
-    "gxf wtv yuv4mpegpipe mjpeg gif wav w64 aiff caf flac mp3 aac ac3 eac3 dts truehd amr au wv ape tta mpc mpc8 "
-    "loas latm voc tak dsf"
-).split()
+    "mov,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,obu,av1,ivf,ogg,asf,rm,"
+    "mxf,nut,dv,gxf,wtv,yuv4mpegpipe,mjpeg,gif,wav,w64,aiff,caf,flac,mp3,aac,ac3,eac3,dts,truehd,amr,au,"
+    "wv,ape,tta,mpc,mpc8,loas,latm,voc,tak,dsf"
+)
 
 # Texts that name other files: HLS, concat, SDP, DASH and other XML, playlists, subtitles.
 REFUSED_TEXTS = (
-    b"#extm3u", b"ffconcat", b"v=0", b"<?xml", b"<mpd", b"<smil", b"<asx", b"<svg", b"[playlist]", b"[reference]",
-    b"webvtt", b"rtsptext", b"smptest", b"file ", b"# vobsub", b";ffmetadata",
+    b"#extm3u", b"ffconcat", b"v=0", b"<?xml", b"<mpd", b"<smil", b"<asx", b"<svg", b"[playlist]",
+    b"[reference]", b"webvtt", b"rtsptext", b"smptest", b"file ", b"# vobsub", b";ffmetadata",
 )  # fmt: skip
 
 # How containers begin: bytes that begin so and cannot be opened are damaged media, not something else.
 SIGNATURES = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"fLaC", b"FLV", b"ID3", b"0&\xb2u\x8ef\xcf\x11", b"FORM")
-BOXES = (
-    b"ftyp",
-    b"moov",
-    b"mdat",
-    b"wide",
-    b"free",
-    b"skip",
-)  # QuickTime's and MPEG-4's, after four bytes of size
+BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # MPEG-4's, after four bytes of size
 
 av.logging.set_level(None)
 
@@ -74,8 +68,10 @@ def read_head(path: str) -> bytes:
 
 
 @contextmanager
-def open_media(path: str, limits: Limits) -> Iterator[av.container.InputContainer]:
-    """A demuxer on one local file.
+def open_media(
+    path: str, limits: Limits, options: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[av.container.InputContainer]:
+    """A demuxer on one local file, with `options` for it.
 
     Raises:
         MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, too_large.
@@ -83,7 +79,7 @@ def open_media(path: str, limits: Limits) -> Iterator[av.container.InputContaine
     head = read_head(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        container = _open(descriptor, limits, head)
+        container = _open(descriptor, limits, head, options)
         try:
             if len(container.streams) > limits.streams:
                 raise MediaError(Reason.TOO_LARGE, f"{len(container.streams)} streams")
@@ -94,17 +90,21 @@ def open_media(path: str, limits: Limits) -> Iterator[av.container.InputContaine
         os.close(descriptor)
 
 
-def _open(descriptor: int, limits: Limits, head: bytes) -> av.container.InputContainer:
+def _open(
+    descriptor: int, limits: Limits, head: bytes, more: Mapping[str, str]
+) -> av.container.InputContainer:
     options = {
+        **more,
         "fd": str(descriptor),
         "protocol_whitelist": "fd",
-        "format_whitelist": ",".join(DEMUXERS),
+        "format_whitelist": DEMUXERS,
         "max_streams": str(limits.streams + 1),
         "max_pixels": str(limits.pixels),
     }
     try:
         container = av.open("fd:", options=options, metadata_errors="replace")
-        container.flags &= ~av.container.Flags.gen_pts.value  # guessed timestamps are worse than none
+        # Guessed timestamps are worse than none.
+        container.flags &= ~av.container.Flags.gen_pts.value
         return container
     except av.error.ArgumentError as error:  # what a demuxer outside `format_whitelist` gives
         raise MediaError(Reason.REFUSED_FORMAT, "not a format that is read here") from error
@@ -119,7 +119,7 @@ def _open(descriptor: int, limits: Limits, head: bytes) -> av.container.InputCon
 
 
 def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The moving pictures that the ffmpeg command would pick: the largest, default ones first, no cover art."""
+    """The moving pictures that the ffmpeg command would pick: default ones, the largest, no cover art."""
     streams = [
         stream
         for stream in container.streams.video

@@ -2,54 +2,58 @@
 
 from __future__ import annotations
 
-import functools
-
 import av
 import av.audio.frame
 import av.filter
 import numpy as np
 import numpy.typing as npt
 
-_FULL_SCALE = {"s16": 1 << 15, "s32": 1 << 31, "s64": 1 << 63}
+_UNNAMED = " channels"  # how libavutil describes a layout of which only the count is known
 
 
-@functools.cache
-def downmix_matrix(layout: str, channels: int) -> npt.NDArray[np.float32]:
-    """float32 [channels]: libswresample's own coefficients, read off by mixing one impulse a channel.
+class Downmix:
+    """Mixes a stream's frames with libswresample; rebuilt when their layout or format changes.
 
-    A layout that libswresample cannot mix counts as equal channels.
+    The samples stay at their rate, one for one. (PyAV's own way to an array reads past the end of the
+    plane list of a planar frame with eight channels: none but one-channel frames are read here.)
     """
-    if channels == 1:
-        return np.ones(1, np.float32)
-    graph = av.filter.Graph()
-    source = f"sample_rate=48000:sample_fmt=fltp:channel_layout={layout}:time_base=1/48000"
+
+    def __init__(self) -> None:
+        self._key: tuple[str, str, int] | None = None
+        self._graph = av.filter.Graph()
+
+    def __call__(self, frame: av.audio.frame.AudioFrame) -> npt.NDArray[np.float32]:
+        """float32 [samples], full scale 1; what is not a number is silence.
+
+        Raises:
+            av.error.FFmpegError: a layout or a format that cannot be converted.
+        """
+        key = (frame.layout.name, frame.format.name, frame.sample_rate)
+        if key != self._key:
+            self._graph = _graph(*key, channels=frame.layout.nb_channels)
+            self._key = key
+        frame.pts = None
+        self._graph.push(frame)
+        samples = np.asarray(self._graph.pull().to_ndarray(), np.float32).reshape(-1)
+        return samples if np.isfinite(samples).all() else np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
+
+
+def _graph(layout: str, sample_format: str, rate: int, channels: int) -> av.filter.Graph:
     # rematrix_maxval: the weights add up to at most 1, as they do in the command's 16-bit output.
-    try:
-        graph.link_nodes(
-            graph.add("abuffer", source),
-            graph.add("aresample", "ocl=mono:osf=flt:rematrix_maxval=1"),
-            graph.add("abuffersink"),
-        ).configure()
-        frame = av.AudioFrame.from_ndarray(np.eye(channels, dtype=np.float32), "fltp", layout)
-        frame.sample_rate = 48000
-        frame.pts = 0
-        graph.push(frame)
-        return graph.pull().to_ndarray().reshape(-1)[:channels].astype(np.float32)
-    except (av.error.FFmpegError, ValueError):
-        return np.full(channels, 1 / channels, np.float32)
+    mix = ("aresample", "out_chlayout=mono:out_sample_fmt=flt:rematrix_maxval=1")
+    if layout.endswith(_UNNAMED):
+        if channels > 8:
+            weights = "+".join(f"{1 / channels:.6f}*c{i}" for i in range(channels))
+            mix = ("pan", f"mono|c0={weights}")
+        else:
+            layout = av.AudioLayout(_DEFAULTS[channels]).name
+    source = f"sample_rate={rate}:sample_fmt={sample_format}:channel_layout={layout}:time_base=1/{rate}"
+    graph = av.filter.Graph()
+    graph.threads = 1
+    nodes = [graph.add("abuffer", source), graph.add(*mix), graph.add("aformat", "sample_fmts=flt")]
+    graph.link_nodes(*nodes, graph.add("abuffersink")).configure()
+    return graph
 
 
-def mono(frame: av.audio.frame.AudioFrame) -> npt.NDArray[np.float32]:
-    """float32 [samples], full scale 1; what is not a number is silence."""
-    channels = frame.layout.nb_channels
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, channels).T
-    name = frame.format.packed.name
-    if name == "u8":
-        samples = (samples.astype(np.float32) - 128) / 128
-    elif name in _FULL_SCALE:
-        samples = samples.astype(np.float32) / _FULL_SCALE[name]
-    else:
-        samples = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
-    return downmix_matrix(frame.layout.name, channels) @ samples
+# av_channel_layout_default()
+_DEFAULTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}

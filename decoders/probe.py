@@ -25,14 +25,11 @@ def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
     """
     if looks_like_image(read_head(path)):
         return MediaInfo("image", 0, image_size=image_size(path, limits))
+    timeline = read_timeline(path, limits)
     with open_media(path, limits) as container:
-        timeline = read_timeline(container, limits)
-        name = container.format.name
         audio = _audio(container, timeline)
-    if timeline.video is None:
-        return MediaInfo(name, timeline.duration_ns, audio=audio)
-    with open_media(path, limits) as container:
-        return MediaInfo(name, timeline.duration_ns, _video(container, timeline, limits), audio)
+        video = _video(container, timeline, limits)
+        return MediaInfo(container.format.name, timeline.duration_ns, video, audio)
 
 
 def _audio(container: av.container.InputContainer, timeline: Timeline) -> AudioStream | None:
@@ -42,13 +39,14 @@ def _audio(container: av.container.InputContainer, timeline: Timeline) -> AudioS
     context = container.streams[track.index].codec_context
     if not context.sample_rate:
         raise MediaError(Reason.CORRUPT, "sound without a sample rate")
-    start, end = timeline.to_ns(track.start), timeline.to_ns(track.end)
+    start, end = max(0, timeline.to_ns(track.start)), timeline.to_ns(track.end)
     return AudioStream(context.name, context.sample_rate, context.channels, start, end)
 
 
-def _video(container: av.container.InputContainer, timeline: Timeline, limits: Limits) -> VideoStream:
+def _video(container: av.container.InputContainer, timeline: Timeline, limits: Limits) -> VideoStream | None:
     track = timeline.video
-    assert track is not None
+    if track is None:
+        return None
     stream = container.streams[track.index]
     context = stream.codec_context
     frame = _first_picture(container, stream, limits)
@@ -58,7 +56,7 @@ def _video(container: av.container.InputContainer, timeline: Timeline, limits: L
     width, height = square_size(width, height, stream.sample_aspect_ratio)
     if frame is not None and any(name.startswith("transpose") for name in orientation_filters(frame)):
         width, height = height, width
-    start, end = timeline.to_ns(track.start), timeline.to_ns(track.end)
+    start, end = max(0, timeline.to_ns(track.start)), timeline.to_ns(track.end)
     frames = int((~track.discard).sum())
     return VideoStream(context.codec.canonical_name, width, height, start, end, frames)
 

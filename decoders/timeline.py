@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from decoders.bitstream import Peek
-from decoders.container import audio_stream, time_base, video_stream
+from decoders.container import audio_stream, open_media, time_base, video_stream
+from decoders.edit_list import moved_ticks
 from decoders.limits import Limits
 from schemas.grid import SECOND_NS
 from schemas.reasons import MediaError, Reason
@@ -47,6 +48,7 @@ class Track:
         intra_only: every packet of this codec decodes by itself.
         start, end: Fraction seconds, first and last instant that is presented.
         frame_ticks: ticks that a packet usually lasts; 0 where unknown.
+        moved: ticks to add to every pts of the demuxer's (decoders/edit_list.py).
         ordered: the container gives no presentation times (AVI, bare streams): the n-th frame shown
             takes the n-th of the packets' times.
     """
@@ -63,6 +65,7 @@ class Track:
     start: Fraction
     end: Fraction
     frame_ticks: int
+    moved: int
     ordered: bool
 
 
@@ -84,15 +87,30 @@ class Timeline:
         return -((self.zero - seconds) * SECOND_NS // 1)
 
     def pts_to_ns(self, track: Track, pts: int) -> int:
-        return self.to_ns(pts * track.time_base)
+        return self.to_ns((pts + track.moved) * track.time_base)
 
 
-def read_timeline(container: av.container.InputContainer, limits: Limits) -> Timeline:
+def read_timeline(path: str, limits: Limits) -> Timeline:
     """Demux every packet of the two streams in use; decode none.
 
     Raises:
-        MediaError: no_streams, corrupt (no packet at all), too_large.
+        MediaError: no_streams, corrupt (no packet at all), too_large, and what opening a file can give.
     """
+    with open_media(path, limits) as container:
+        scans = _scan(container, limits)
+        moved = 0
+        cut = next((scan for scan in scans if any(scan.discard)), None)
+        if cut is not None and cut.stream.type == "video" and container.format.name.startswith("mov,"):
+            moved = moved_ticks(path, limits, cut.stream.index, *cut.first_shown())
+        tracks = {scan.stream.type: scan.track(moved) for scan in scans}
+    video, audio = tracks.get("video"), tracks.get("audio")
+    timeline = Timeline(video, audio, _zero(video, audio))
+    if timeline.duration_ns > limits.duration_s * SECOND_NS:
+        raise MediaError(Reason.TOO_LARGE, f"{timeline.duration_ns // SECOND_NS} s long")
+    return timeline
+
+
+def _scan(container: av.container.InputContainer, limits: Limits) -> list[_Scan]:
     streams = [stream for stream in (video_stream(container), audio_stream(container)) if stream is not None]
     if not streams:
         raise MediaError(Reason.NO_STREAMS, "neither sound nor pictures that can be decoded")
@@ -101,14 +119,10 @@ def read_timeline(container: av.container.InputContainer, limits: Limits) -> Tim
         if count >= limits.packets:
             raise MediaError(Reason.TOO_LARGE, f"more than {limits.packets} packets")
         scans[packet.stream_index].add(packet)
-    tracks = {scan.stream.type: scan.track() for scan in scans.values() if scan.pts}
-    if not tracks:
+    found = [scan for scan in scans.values() if scan.pts]
+    if not found:
         raise MediaError(Reason.CORRUPT, "no packets")
-    video, audio = tracks.get("video"), tracks.get("audio")
-    timeline = Timeline(video, audio, _zero(video, audio))
-    if timeline.duration_ns > limits.duration_s * SECOND_NS:
-        raise MediaError(Reason.TOO_LARGE, f"{timeline.duration_ns // SECOND_NS} s long")
-    return timeline
+    return found
 
 
 def packets(
@@ -153,6 +167,7 @@ class _Scan:
         self.duration = array("q")
         self.key = array("b")
         self.discard = array("b")
+        self.position = array("q")
         self.starts = array("b")
         self.layer = array("B")
         self.peek = Peek(stream)
@@ -168,6 +183,7 @@ class _Scan:
         if self._is_audio:
             self.discard.append(self._add_skipped(packet))
         else:
+            self.position.append(packet.pos or 0)
             self.discard.append(packet.is_discard or self.peek.hidden(packet))
             self.starts.append(self.peek.starts(packet))
             self.layer.append(self.peek.layer(packet))
@@ -181,9 +197,16 @@ class _Scan:
             return False  # presented in part; the decoder cuts the rest
         if not packet.is_discard:
             self.skip_end = 0
-        return packet.is_discard
+        return packet.is_discard or (
+            self.peek.codec == "vorbis" and len(self.pts) == 1
+        )  # the first only primes
 
-    def track(self) -> Track:
+    def first_shown(self) -> tuple[int, int]:
+        """Byte position and pts of the first packet that is not discarded."""
+        index = next((index for index, discard in enumerate(self.discard) if not discard), 0)
+        return self.position[index], self.pts[index]
+
+    def track(self, moved: int) -> Track:
         pts, dts = np.frombuffer(self.pts, np.int64), np.frombuffer(self.dts, np.int64)
         duration = np.frombuffer(self.duration, np.int64)
         discard = np.frombuffer(self.discard, np.bool_)
@@ -196,7 +219,9 @@ class _Scan:
         frame_ticks = self._frame_ticks(np.sort(pts[shown]), duration[shown], ordered)
         lasting = np.where((duration > 0) & ~ordered, duration, frame_ticks)
         if shown.any():
-            start, end = int(pts[shown].min()) * base, int((pts + lasting)[shown].max()) * base
+            moved = 0 if self._is_audio else moved
+            start = (int(pts[shown].min()) + moved) * base
+            end = (int((pts + lasting)[shown].max()) + moved) * base
         else:  # sound without timestamps: packets follow one another
             start, end = Fraction(0), int(lasting.sum()) * base
         if self._is_audio and (rate := self.stream.codec_context.sample_rate):
@@ -219,6 +244,7 @@ class _Scan:
             start,
             end,
             frame_ticks,
+            moved,
             ordered,
         )
 

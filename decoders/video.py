@@ -85,7 +85,11 @@ class FullReader:
             return int(times[min(count + self.lost, len(times) - 1)])
         if frame.pts is not None:
             return frame.pts
-        return round(self.track.start / self.track.time_base) if last == NO_PTS else last + self.track.frame_ticks
+        return (
+            round(self.track.start / self.track.time_base)
+            if last == NO_PTS
+            else last + self.track.frame_ticks
+        )
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         context = self.stream.codec_context
