@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -199,7 +200,7 @@ class _ShardChecker:
             members = read_extent(data)
             record = json.loads(members["json"])
             arrays = {name: npy_array(content) for name, content in members.items() if name.endswith(".npy")}
-        except (OSError, ValueError, KeyError) as error:  # tarfile.TarError is an OSError
+        except (tarfile.TarError, OSError, ValueError, KeyError) as error:
             yield f"cannot be read: {error!r}"
             return
         yield from _record_faults(row, record)

@@ -27,7 +27,9 @@ def ffmpeg(*arguments: str) -> None:
 
 
 def pictures(seconds: float, rate: int = 25) -> list[str]:
-    return ["-f", "lavfi", "-i", f"testsrc2=size=160x120:rate={rate}:duration={seconds}"]
+    """A lively scene: colours and shapes are others half a second later."""
+    scene = f"mandelbrot=size=160x120:rate={rate}:start_scale=3:end_scale=0.003:end_pts=125"
+    return ["-f", "lavfi", "-t", str(seconds), "-i", f"{scene},hue=h=150*t"]
 
 
 def speech(number: str) -> list[str]:
@@ -65,6 +67,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
         num_attention_heads=2,
         image_size=32,
         patch_size=8,
+        initializer_factor=4.0,  # large random weights: features that depend on the picture, not the place
     )
     CLIPVisionModel(config).save_pretrained(folder)
     return str(folder)
