@@ -137,7 +137,7 @@ def with_decord(case: Case, path: Path) -> Alignment:
 
 def with_torchcodec(case: Case, path: Path) -> Alignment:
     """torchcodec's decoders, their own timestamps."""
-    from torchcodec.decoders import AudioDecoder, VideoDecoder
+    from torchcodec.decoders import AudioDecoder, VideoDecoder  # type: ignore[import-not-found,unused-ignore]
 
     shift = 0.0
     if case.video:
@@ -215,14 +215,14 @@ HEAD = """# How far apart sound and pictures are
 
 Written by `python -m benchmarks.alignment --write docs/alignment.md`; not to be edited by hand.
 
-{files} files, made by the ffmpeg command: every frame shows its own number, a chirp sounds at random instants.
-A cell says by how many milliseconds a reader's sound comes later than its pictures (files without pictures:
-than time zero), by the timestamps which that reader itself gives. "Wrong frames" counts the grid's steps whose
-frame is not the one that the ffmpeg command's full decode shows at that instant. Where the container records
-its timing the largest error of this decoder is {worst:.1f} ms.{missing}
+{files} files, made by the ffmpeg command: every frame shows its own number, a chirp sounds at random
+instants. A cell says by how many milliseconds a reader's sound comes later than its pictures (files without
+pictures: than time zero), by the timestamps which that reader itself gives. "Wrong frames" counts the grid's
+steps whose frame is not the one that the ffmpeg command's full decode shows at that instant. Where the
+container records its timing the largest error of this decoder is {worst:.1f} ms.{missing}
 
-Where it does not (AVI, FLV, MPEG-PS, ASF, bare streams), the encoder's delay cannot be told from sound: AAC primes
-1024 samples (21 ms at 48 kHz), LAME 576 + 529 (23 ms), MP2 481 (10 ms). "Allowed" says so.
+Where it does not (AVI, FLV, MPEG-PS, ASF, bare streams), the encoder's delay cannot be told from sound: AAC
+primes 1024 samples (21 ms at 48 kHz), LAME 576 + 529 (23 ms), MP2 481 (10 ms). "Allowed" says so.
 
 """
 

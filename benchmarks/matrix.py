@@ -45,7 +45,7 @@ class Case:
         remux: a second pass, options before and after `-i`, copying streams.
         tolerance_ms: of the sound, to the pictures.
         size: width and height as shown.
-        turns, mirrored: quarter turns, anticlockwise, and then the mirror that make it upright as it was drawn.
+        turns, mirrored: the quarter turns, anticlockwise, and the mirror that make it as it was drawn.
     """
 
     name: str
@@ -72,8 +72,8 @@ class Case:
 
 def _basic() -> list[Case]:
     rows = {
-        "mp4": [(X264, AAC), (X265, AAC), (AV1, OPUS), (VP9, OPUS), (MPEG4, MP3), (X264, AC3), (X264, "-c:a alac"),
-                (X264, "-c:a flac"), (MJPEG, AAC), (MPEG2, MP3)],
+        "mp4": [(X264, AAC), (X265, AAC), (AV1, OPUS), (VP9, OPUS), (MPEG4, MP3), (X264, AC3),
+                (X264, "-c:a alac"), (X264, "-c:a flac"), (MJPEG, AAC), (MPEG2, MP3)],
         "mov": [(X264, PCM), ("-c:v prores_ks -profile:v 0", "-c:a pcm_s24le"), (MJPEG, PCM), (X265, AAC)],
         "mkv": [(X264, AAC), (X265, OPUS), (VP9, VORBIS), (AV1, OPUS), (MPEG4, MP3), (MPEG2, AC3),
                 ("-c:v ffv1", "-c:a flac"), (THEORA, VORBIS), (VP8, VORBIS), (X264, PCM)],
@@ -107,7 +107,8 @@ def _codec(options: str) -> str:
 
 def _conditions() -> list[Case]:
     return [
-        *[Case(f"late_audio.{c}", f"{X264} {AAC}", late_audio=0.72) for c in ("mp4", "mov", "mkv", "ts", "flv")],
+        *[Case(f"late_audio.{c}", f"{X264} {AAC}", late_audio=0.72)
+          for c in ("mp4", "mov", "mkv", "ts", "flv")],
         *[Case(f"late_video.{c}", f"{X264} {AAC}", late_video=0.72) for c in ("mp4", "mkv", "ts")],
         Case("late_audio_opus.webm", f"{VP9} {OPUS}", late_audio=1.4),
         Case("edit_list.mp4", f"{X264} {AAC}", remux=("-ss 1.3", "")),
@@ -144,7 +145,8 @@ def _conditions() -> list[Case]:
         Case("bt709.mp4", f"-vf scale=out_color_matrix=bt709 {X264} -colorspace bt709 -color_range tv {AAC}"),
         Case("rgb.mkv", f"-c:v libx264rgb -preset veryfast {AAC}"),
         *[Case(f"{n}_channels.mp4", f"{X264} {AAC}", channels=n) for n in (2, 3, 6, 8)],
-        *[Case(f"{r}_hz.mkv", f"{X264} {PCM}", rate=r) for r in (8_000, 11_025, 22_050, 44_100, 96_000, 192_000)],
+        *[Case(f"{r}_hz.mkv", f"{X264} {PCM}", rate=r)
+          for r in (8_000, 11_025, 22_050, 44_100, 96_000, 192_000)],
         Case("44100_hz.mp4", f"{X264} {AAC}", rate=44_100),
         Case("no_b_frames.mp4", f"{X264} -bf 0 {AAC}"),
         Case("open_gop.mkv", f"{X264} -x264-params open-gop=1:keyint=20 {AAC}"),

@@ -13,6 +13,7 @@ import av.container
 import numpy as np
 import numpy.typing as npt
 
+from decoders.container import stream_at
 from decoders.downmix import Downmix
 from decoders.limits import Limits
 from decoders.timeline import Timeline, Track, packets
@@ -51,7 +52,7 @@ class SoundReader:
         self.container = container
         self.timeline = timeline
         self.track: Track = timeline.audio
-        self.stream = container.streams[self.track.index]
+        self.stream = stream_at(container, self.track.index, av.AudioStream)
         self.rate = self.stream.codec_context.sample_rate
         self.lost = 0  # packets that did not decode
         self.gaps = 0
@@ -95,7 +96,8 @@ class SoundReader:
     def _deviations(self, ahead: deque[_Placed]) -> npt.NDArray[np.int64]:
         """int64 [frames]: how much later than gapless each frame says it is, in samples."""
         sizes = np.cumsum([0] + [placed.samples.size for placed in ahead])[:-1]
-        return np.array([placed.position for placed in ahead]) - (self._next or 0) - sizes
+        positions = np.array([placed.position for placed in ahead], np.int64)
+        return np.asarray(positions - (self._next or 0) - sizes, np.int64)
 
     def _placed(self) -> Iterator[_Placed]:
         mono = Downmix()

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import av.packet
 import av.stream
-from av.codec.codec import Properties
 
+_INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
 _H264_IDR = 5  # Rec. H.264, table 7-1
 _HEVC_IRAP = range(16, 22)  # BLA, IDR, CRA: Rec. H.265, table 7-1
 _HEVC_VCL = range(32)
@@ -31,7 +31,7 @@ class Peek:
         context = stream.codec_context
         assert context is not None
         self.codec = context.codec.canonical_name
-        self.intra_only = bool(context.codec.properties & Properties.INTRA_ONLY.value)
+        self.intra_only = bool(int(context.codec.properties) & _INTRA_ONLY)
         self._length_size = _length_size(self.codec, context.extradata)
 
     def starts(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:

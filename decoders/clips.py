@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-import functools
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import numpy as np
+from av import VideoStream
 from av.container import InputContainer
 
 from decoders.audio import SoundReader
-from decoders.container import open_media
+from decoders.container import open_media, stream_at
+from decoders.decord_reader import DecordReader
 from decoders.frames import FrameCollector, Prepared
 from decoders.limits import DEFAULT, Limits
 from decoders.picture import ToRGB
@@ -53,8 +54,7 @@ def decode_clips(
     with ExitStack() as stack:
         pictures = sounds = None
         if any(request.frames for request in ordered):
-            opened = functools.partial(_opened, stack, path, limits)
-            pictures = Pictures(opened, timeline, limits, threads)
+            pictures = Pictures(path, stack, timeline, limits, threads, decoder)
             pictures.want(ordered, transforms)
         if any(request.audio for request in ordered):
             sounds = Sounds(stack.enter_context(open_media(path, limits)), timeline, limits)
@@ -63,10 +63,6 @@ def decode_clips(
             frames = pictures.clip(index) if pictures and request.frames else None
             audio = sounds.clip(index) if sounds and request.audio else None
             yield DecodedClip(request.grid, frames, audio, _warnings(pictures, sounds))
-
-
-def _opened(stack: ExitStack, path: str, limits: Limits) -> InputContainer:
-    return stack.enter_context(open_media(path, limits))
 
 
 def _check_modalities(requests: Sequence[ClipRequest], timeline: Timeline) -> None:
@@ -99,16 +95,15 @@ class Pictures:
     """Hands every step its frame, prepares each distinct frame once."""
 
     def __init__(
-        self, opened: Callable[[], InputContainer], timeline: Timeline, limits: Limits, threads: int
+        self, path: str, stack: ExitStack, timeline: Timeline, limits: Limits, threads: int, decoder: str
     ) -> None:
         self.lost = 0
-        self._full = functools.partial(FullReader, timeline=timeline, limits=limits, threads=threads)
-        self._selective = functools.partial(
-            SelectiveReader, timeline=timeline, limits=limits, threads=threads
-        )
-        self._opened = opened
+        self._path = path
+        self._stack = stack
         self._timeline = timeline
         self._limits = limits
+        self._threads = threads
+        self._decoder = decoder
         self._collectors: dict[int, FrameCollector] = {}
 
     def want(self, requests: Sequence[ClipRequest], transforms: Mapping[str, FrameTransform]) -> None:
@@ -127,22 +122,27 @@ class Pictures:
     def _read(self) -> Iterator[TimedFrame]:
         """The frames on screen at the wished instants, and possibly others; none is missing."""
         instants = np.array([wish.time_ns for wish in self._wishes], np.int64)
+        arguments = (self._timeline, self._limits, self._threads)
+        if self._decoder == "decord":
+            self._open()
+            yield from DecordReader(self._path, *arguments, instants).frames()
+            return
         exact = plan(self._timeline, instants)
         if exact is not None:
-            reader: FullReader = self._start(self._selective(self._opened(), plan=exact))
-            try:
-                yield from reader.frames()
+            with suppress(NotExactError):
+                yield from SelectiveReader(self._open(), *arguments, exact).frames()
                 return
-            except NotExactError:
-                pass
-        reader = self._start(self._full(self._opened()))
+        reader = FullReader(self._open(), *arguments)
         for timed in reader.frames():
             yield timed
             self.lost = reader.lost
 
-    def _start(self, reader: FullReader) -> FullReader:
-        self._to_rgb = ToRGB(reader.stream.sample_aspect_ratio, self._limits)
-        return reader
+    def _open(self) -> InputContainer:
+        assert self._timeline.video is not None
+        container = self._stack.enter_context(open_media(self._path, self._limits))
+        stream = stream_at(container, self._timeline.video.index, VideoStream)
+        self._to_rgb = ToRGB(stream.sample_aspect_ratio, self._limits)
+        return container
 
     def clip(self, clip: int) -> DecodedFrames:
         """The frames of one request; earlier requests must have been taken."""

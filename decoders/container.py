@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from types import MappingProxyType
+from typing import TypeVar
 
 import av
 import av.container
@@ -40,6 +41,8 @@ REFUSED_TEXTS = (
 SIGNATURES = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"fLaC", b"FLV", b"ID3", b"0&\xb2u\x8ef\xcf\x11", b"FORM")
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # MPEG-4's, after four bytes of size
 
+_GENPTS = 1  # AVFMT_FLAG_GENPTS
+
 av.logging.set_level(None)
 
 
@@ -50,7 +53,7 @@ def read_head(path: str) -> bytes:
         MediaError: not_found, unreadable, empty_file, or refused_format for a text that names other files.
     """
     try:
-        status = os.stat(path)  # noqa: PTH116 - `path` may be bytes-like odd; errors are classed here
+        status = os.stat(path)  # noqa: PTH116
         if not stat.S_ISREG(status.st_mode):
             raise MediaError(Reason.UNREADABLE, "not a regular file")
         with open(path, "rb") as file:  # noqa: PTH123
@@ -104,7 +107,7 @@ def _open(
     try:
         container = av.open("fd:", options=options, metadata_errors="replace")
         # Guessed timestamps are worse than none.
-        container.flags &= ~av.container.Flags.gen_pts.value
+        container.flags &= ~_GENPTS
         return container
     except av.error.ArgumentError as error:  # what a demuxer outside `format_whitelist` gives
         raise MediaError(Reason.REFUSED_FORMAT, "not a format that is read here") from error
@@ -123,7 +126,7 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream | Non
     streams = [
         stream
         for stream in container.streams.video
-        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None
+        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context
     ]
     return max(streams, key=_video_score, default=None)
 
@@ -144,6 +147,16 @@ def _audio_score(stream: av.AudioStream) -> int:
     return stream.codec_context.channels + 5_000_000 * bool(
         stream.disposition & av.stream.Disposition.default
     )
+
+
+StreamT = TypeVar("StreamT", bound=av.stream.Stream)
+
+
+def stream_at(container: av.container.InputContainer, index: int, kind: type[StreamT]) -> StreamT:
+    """The stream of that index, known to be of that kind."""
+    stream = container.streams[index]
+    assert isinstance(stream, kind)
+    return stream
 
 
 def time_base(stream: av.stream.Stream) -> Fraction:

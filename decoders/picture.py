@@ -1,14 +1,17 @@
-"""A decoded frame -> RGB, upright, square pixels: what the ffmpeg command makes of it with `-pix_fmt rgb24`."""
+"""A decoded frame -> RGB, upright, square pixels, as the ffmpeg command makes it with `-pix_fmt rgb24`."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from fractions import Fraction
 
 import av
 import av.filter
 import numpy as np
 import numpy.typing as npt
+from av.buffer import Buffer
+from av.sidedata.sidedata import Type as SideData
 
 from decoders.limits import Limits
 from schemas.reasons import MediaError, Reason
@@ -38,10 +41,10 @@ def orientation_filters(frame: av.VideoFrame) -> list[str]:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine 16.16 / 2.30 fixed-point numbers that come with a rotated or mirrored picture."""
-    for item in frame.side_data:
-        if item.type.name == "DISPLAYMATRIX":
-            return struct.unpack_from("<9i", bytes(item))
-    return None
+    found: Mapping[object, Buffer] = frame.side_data  # type: ignore[assignment]  # PyAV's stub is of another thing
+    if SideData.DISPLAYMATRIX not in found:
+        return None
+    return struct.unpack_from("<9i", bytes(found[SideData.DISPLAYMATRIX]))
 
 
 def square_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
@@ -54,9 +57,10 @@ def square_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, 
 class ToRGB:
     """Converts a stream's frames; rebuilt when their size, format or colour changes."""
 
-    def __init__(self, aspect: Fraction | None, limits: Limits) -> None:
+    def __init__(self, aspect: Fraction | None, limits: Limits, filters: list[str] | None = None) -> None:
         self.aspect = aspect
         self.limits = limits
+        self._filters = filters  # instead of those for the frames' own display matrix
         self._key: tuple[object, ...] | None = None
         self._graph = av.filter.Graph()
 
@@ -66,7 +70,7 @@ class ToRGB:
         Raises:
             MediaError: too_large; corrupt where no conversion exists.
         """
-        filters = orientation_filters(frame)
+        filters = orientation_filters(frame) if self._filters is None else self._filters
         colour = (int(frame.colorspace), int(frame.color_range))
         key = (frame.width, frame.height, frame.format.name, *colour, *filters)
         try:
@@ -75,7 +79,7 @@ class ToRGB:
                 self._key = key
             frame.pts = 0
             self._graph.vpush(frame)
-            return self._graph.vpull().to_ndarray()
+            return np.asarray(self._graph.vpull().to_ndarray(), np.uint8)
         except (av.error.FFmpegError, ValueError) as error:
             self._key = None
             raise MediaError(Reason.CORRUPT, f"no way from {frame.format.name} to RGB: {error}") from error

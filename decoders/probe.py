@@ -5,7 +5,7 @@ from __future__ import annotations
 import av
 import av.container
 
-from decoders.container import open_media, read_head
+from decoders.container import open_media, read_head, stream_at
 from decoders.limits import DEFAULT, Limits
 from decoders.picture import orientation_filters, square_size
 from decoders.still import image_size, looks_like_image
@@ -21,7 +21,8 @@ def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
     """Demux all of one local file.
 
     Raises:
-        MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, no_streams, too_large.
+        MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, no_streams,
+            too_large.
     """
     if looks_like_image(read_head(path)):
         return MediaInfo("image", 0, image_size=image_size(path, limits))
@@ -36,7 +37,7 @@ def _audio(container: av.container.InputContainer, timeline: Timeline) -> AudioS
     track = timeline.audio
     if track is None:
         return None
-    context = container.streams[track.index].codec_context
+    context = stream_at(container, track.index, av.AudioStream).codec_context
     if not context.sample_rate:
         raise MediaError(Reason.CORRUPT, "sound without a sample rate")
     start, end = max(0, timeline.to_ns(track.start)), timeline.to_ns(track.end)
@@ -47,7 +48,7 @@ def _video(container: av.container.InputContainer, timeline: Timeline, limits: L
     track = timeline.video
     if track is None:
         return None
-    stream = container.streams[track.index]
+    stream = stream_at(container, track.index, av.VideoStream)
     context = stream.codec_context
     frame = _first_picture(container, stream, limits)
     width, height = (frame.width, frame.height) if frame is not None else (context.width, context.height)

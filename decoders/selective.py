@@ -30,44 +30,63 @@ class Action(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Attributes:
-    action: uint8 [packets], Action, in decoding order.
-    wanted: packet indices in order of presentation.
-    start_ns, end_ns: int64 [wanted], when each is on screen, in the media's time.
+class OnScreen:
+    """The frames on screen at some instants, in order of presentation.
+
+    Attributes:
+        packets: int64 [frames], their packets' places in decoding order.
+        ranks: int64 [frames], their places in the order of presentation of all frames.
+        start_ns, end_ns: int64 [frames], when each is on screen, in the media's time.
     """
 
-    action: npt.NDArray[np.uint8]
-    wanted: npt.NDArray[np.int64]
+    packets: npt.NDArray[np.int64]
+    ranks: npt.NDArray[np.int64]
     start_ns: Nanoseconds
     end_ns: Nanoseconds
 
 
-def plan(timeline: Timeline, instants_ns: Nanoseconds) -> Plan | None:
-    """The cheapest exact way to the frames on screen at `instants_ns`; None where only a full decode is exact.
-
-    That is: no presentation times in the container, or two frames at the same one.
-    """
+def on_screen(timeline: Timeline, instants_ns: Nanoseconds) -> OnScreen | None:
+    """Which frames are on screen at `instants_ns`, by the packets' timestamps; None if two share one."""
     track = timeline.video
     assert track is not None
-    if track.ordered and not track.intra_only:
-        return None
     shown = np.flatnonzero(~track.discard)
     order = shown[np.argsort(track.pts[shown], kind="stable")]
     pts = track.pts[order]
     if not order.size or (np.diff(pts) <= 0).any():
         return None
-    starts = _to_ns(timeline, track, pts)
+    starts = np.fromiter((timeline.pts_to_ns(track, tick) for tick in pts.tolist()), np.int64, len(pts))
     last_end = timeline.pts_to_ns(track, int(pts[-1] + track.duration[order[-1]]))
     ends = np.append(starts[1:], last_end)
-    on_screen = instants_ns[(instants_ns >= starts[0]) & (instants_ns < last_end)]
-    rows = np.unique(np.searchsorted(starts, on_screen, "right") - 1)
-    wanted = order[rows]
-    return Plan(_actions(track, wanted), wanted, starts[rows], ends[rows])
+    visible = instants_ns[(instants_ns >= starts[0]) & (instants_ns < last_end)]
+    ranks = np.unique(np.searchsorted(starts, visible, "right") - 1)
+    return OnScreen(order[ranks], ranks, starts[ranks], ends[ranks])
 
 
-def _to_ns(timeline: Timeline, track: Track, pts: npt.NDArray[np.int64]) -> Nanoseconds:
-    return np.fromiter((timeline.pts_to_ns(track, tick) for tick in pts.tolist()), np.int64, len(pts))
+@dataclass(frozen=True)
+class Plan:
+    """What to decode, and which of it is wanted.
+
+    Attributes:
+        action: uint8 [packets], Action, in decoding order.
+        wanted: the frames that must come out.
+    """
+
+    action: npt.NDArray[np.uint8]
+    wanted: OnScreen
+
+
+def plan(timeline: Timeline, instants_ns: Nanoseconds) -> Plan | None:
+    """The cheapest exact way to the frames on screen at `instants_ns`.
+
+    None where only a full decode is exact: the container has no presentation times, or two frames have
+    the same one.
+    """
+    track = timeline.video
+    assert track is not None
+    wanted = on_screen(timeline, instants_ns)
+    if wanted is None or (track.ordered and not track.intra_only):
+        return None
+    return Plan(_actions(track, wanted.packets), wanted)
 
 
 def _actions(track: Track, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:

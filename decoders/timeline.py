@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -126,14 +126,14 @@ def _scan(container: av.container.InputContainer, limits: Limits) -> list[_Scan]
 
 
 def packets(
-    container: av.container.InputContainer, streams: list[av.stream.Stream]
+    container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
 ) -> Iterator[av.packet.Packet[av.stream.Stream]]:
     """Packets with content, up to the end of the file or to where it cannot be read any further."""
     wanted = {stream.index for stream in streams}
     for stream in container.streams:
         stream.discard = av.stream.Discard.default if stream.index in wanted else av.stream.Discard.all
     try:
-        for packet in container.demux(streams):
+        for packet in container.demux(*streams):
             if packet.size:
                 yield packet
     except av.error.FFmpegError:
@@ -224,7 +224,7 @@ class _Scan:
             end = (int((pts + lasting)[shown].max()) + moved) * base
         else:  # sound without timestamps: packets follow one another
             start, end = Fraction(0), int(lasting.sum()) * base
-        if self._is_audio and (rate := self.stream.codec_context.sample_rate):
+        if isinstance(self.stream, av.AudioStream) and (rate := self.stream.codec_context.sample_rate):
             start += Fraction(self.skip_start, rate)
             if self.duration[-1] * base * rate > self.skip_end:
                 whole = not len(self.duration) > 1 or self.duration[-1] >= self.duration[-2]

@@ -11,6 +11,7 @@ import av.packet
 import av.stream
 import numpy as np
 
+from decoders.container import stream_at
 from decoders.limits import Limits
 from decoders.selective import Action, Plan
 from decoders.timeline import NO_PTS, Timeline, Track, packets
@@ -49,7 +50,7 @@ class FullReader:
         self.timeline = timeline
         self.track: Track = timeline.video
         self.container = container
-        self.stream = next(stream for stream in container.streams.video if stream.index == self.track.index)
+        self.stream = stream_at(container, self.track.index, av.VideoStream)
         self.lost = 0  # packets that did not decode
         configure(self.stream.codec_context, limits, threads)
 
@@ -124,18 +125,18 @@ class SelectiveReader(FullReader):
         Raises:
             NotExactError: anything unforeseen; the frames yielded so far stand.
         """
-        plan = self.plan
-        wanted = self.track.pts[plan.wanted].tolist()
+        wanted = self.plan.wanted
+        pts = self.track.pts[wanted.packets].tolist()
         row = 0
         for frame in self._decoded():
-            if row == len(wanted):
+            if row == len(pts):
                 return
-            if frame.pts is None or frame.pts > wanted[row]:
+            if frame.pts is None or frame.pts > pts[row]:
                 raise NotExactError
-            if frame.pts == wanted[row]:
-                yield TimedFrame(frame, int(plan.start_ns[row]), int(plan.end_ns[row]))
+            if frame.pts == pts[row]:
+                yield TimedFrame(frame, int(wanted.start_ns[row]), int(wanted.end_ns[row]))
                 row += 1
-        if row < len(wanted):
+        if row < len(pts):
             raise NotExactError
 
     def _decoded(self) -> Iterator[av.VideoFrame]:

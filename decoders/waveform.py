@@ -79,7 +79,7 @@ class SpanWaveform:
         import torchaudio.functional
 
         resampled = torchaudio.functional.resample(torch.from_numpy(native), self.rate, SAMPLE_RATE)
-        return resampled.numpy()[self._margin_periods * self._out_period :]
+        return np.asarray(resampled.numpy()[self._margin_periods * self._out_period :], np.float32)
 
     def _mark(self, sound: Sound) -> None:
         """Steps that this block sounds in, by more than half an output sample."""

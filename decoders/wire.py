@@ -99,14 +99,16 @@ def unpack_clip(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]
 
 
 def _raw(array: npt.NDArray[Any]) -> memoryview:
-    return memoryview(np.ascontiguousarray(array)).cast("B") if array.size else memoryview(b"")
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
 
 
 def pack_info(info: MediaInfo) -> dict[str, Any]:
+    """A header."""
     return asdict(info)
 
 
 def unpack_info(header: Mapping[str, Any]) -> MediaInfo:
+    """The info that `pack_info` was given."""
     size = header["image_size"]
     return MediaInfo(
         header["container"],

@@ -6,7 +6,7 @@ import pickle
 import resource
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,11 +102,11 @@ def _do(connection: socket.socket, work: Work) -> None:
     except MediaError as error:
         watch.send({"kind": "error", "reason": error.reason, "detail": error.detail})
     except MemoryError:
-        error = MediaError(Reason.TOO_LARGE, f"needs more than {work.limits.memory_bytes >> 20} MiB")
-        watch.send({"kind": "error", "reason": error.reason, "detail": error.detail})
+        detail = f"needs more than {work.limits.memory_bytes >> 20} MiB"
+        watch.send({"kind": "error", "reason": Reason.TOO_LARGE, "detail": detail})
 
 
-def _clips(job: DecodeJob, work: Work) -> Any:
+def _clips(job: DecodeJob, work: Work) -> Iterator[DecodedClip]:
     if job.is_image:
         yield DecodedClip(IMAGE_GRID, decode_image(job.path, job.transforms, work.limits), None)
     else:

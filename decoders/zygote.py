@@ -42,6 +42,11 @@ class Zygote:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
+    def forget(self) -> None:
+        """In a forked copy of the parent: the zygote is the original's."""
+        self._lock = threading.Lock()
+        self._process = self._control = None
+
     def fork(self, limits: Limits, modules: Iterable[str]) -> tuple[int, socket.socket]:
         """A new worker: its process id, and the connection to it.
 
@@ -161,4 +166,4 @@ def _reap(pid: int, children: set[int]) -> dict[str, Any]:
 
 
 ZYGOTE = Zygote()
-os.register_at_fork(after_in_child=lambda: ZYGOTE.__init__())  # type: ignore[misc] # noqa: PLC2801
+os.register_at_fork(after_in_child=ZYGOTE.forget)
