@@ -15,7 +15,7 @@ from apache_beam.ml.inference.base import ModelHandler
 from featurizers.batches import out_of_memory
 from featurizers.featurizer import Encoder, Features, Featurizer
 
-Item = tuple[str, npt.NDArray[Any]]
+Item = tuple[Any, npt.NDArray[Any]]  # any key; it comes back as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class EncodingFailed:
     detail: str
 
 
-class FeaturizerHandler(ModelHandler[Item, tuple[str, Features | EncodingFailed], Encoder]):
+class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed], Encoder]):
     """(key, input array) -> (key, Features | EncodingFailed).
 
     Takes keyed elements itself: behind KeyedModelHandler, `element_size_fn` would be handed the key too,
@@ -53,7 +53,7 @@ class FeaturizerHandler(ModelHandler[Item, tuple[str, Features | EncodingFailed]
         batch: Sequence[Item],
         model: Encoder,
         inference_args: Mapping[str, Any] | None = None,
-    ) -> list[tuple[str, Features | EncodingFailed]]:
+    ) -> list[tuple[Any, Features | EncodingFailed]]:
         """A list, in order. A batch that fails is tried again input by input."""
         keys = [key for key, _ in batch]
         inputs = [item for _, item in batch]

@@ -1,0 +1,211 @@
+"""The floor: this project's encoders beside the bare ones, float32 and bfloat16, in one run.
+
+    python -m benchmarks.encoders --json encoders.json
+
+"bare" is what people call today at its best batch of those tried: transformers' CLIPVisionModel with fused
+attention, openai-whisper's log-mel and encoder. Weights are random, of the true shapes. Every figure is the
+fastest of several rounds in which all contestants take turns: what else runs on the machine only slows.
+With `--threads 1` it is CPU time, which does not count what other processes take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from whisper.audio import log_mel_spectrogram
+from whisper.model import AudioEncoder, sinusoids
+
+from featurizers import arithmetic, untrained
+from featurizers.clip import UNTRAINED
+from featurizers.resolve import resolve
+from featurizers.whisper import untrained_dimensions
+
+MODELS = ("clip:vit-b-32", "clip:vit-l-14", "whisper:tiny", "whisper:small")
+BARE_BATCHES = {"clip": (1, 8, 16), "whisper": (1, 4)}
+PEAK = {"rows": 4096, "inner": 1024, "outer": 4096}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One contestant: milliseconds a row (frame or 30 s window), and GFLOP/s of its matrix products."""
+
+    model: str
+    dtype: str
+    contestant: str
+    ms_a_row: float
+    gflops: float
+
+
+def bare(model: str, dtype: str, device: str) -> Callable[[int], torch.Tensor]:
+    """Runs so many rows through the bare encoder as one batch; results as float16 on the host."""
+    kind, _, size = model.partition(":")
+    number = arithmetic.DTYPES[dtype]
+    if kind == "clip":
+        from transformers import CLIPVisionConfig, CLIPVisionModel
+
+        tower = CLIPVisionModel(CLIPVisionConfig(**UNTRAINED[size])).eval().to(device, number)
+        side = UNTRAINED[size]["image_size"]
+        pixels = torch.randn(max(BARE_BATCHES[kind]), 3, side, side, device=device, dtype=number)
+
+        def encode(batch: int) -> torch.Tensor:
+            hidden: torch.Tensor = tower(pixels[:batch]).last_hidden_state
+            return hidden.half().cpu()
+
+        return encode
+    dims = untrained_dimensions(size)
+    names = ("mels", "audio_ctx", "audio_state", "audio_head", "audio_layer")
+    encoder = AudioEncoder(*(dims[f"n_{name}"] for name in names))
+    untrained.fill(encoder)
+    encoder.positional_embedding = sinusoids(dims["n_audio_ctx"], dims["n_audio_state"])
+    encoder = encoder.eval().to(device)  # float32: openai-whisper casts its weights at every call
+    waveforms = torch.randn(max(BARE_BATCHES[kind]), 480_000) * 0.1
+
+    def listen(batch: int) -> torch.Tensor:
+        mels = [
+            log_mel_spectrogram(waveform, dims["n_mels"], device=device) for waveform in waveforms[:batch]
+        ]
+        result: torch.Tensor = encoder(torch.stack(mels).to(number)).half().cpu()
+        return result
+
+    return listen
+
+
+def ours(model: str, dtype: str, device: str) -> tuple[Callable[[], Any], int]:
+    """This project's encoder on full batches, and how many rows that is."""
+    kind, _, size = model.partition(":")
+    encoder: Any = resolve("x", f"{kind}:random:{size}", device=device, dtype=dtype).load()
+    random = np.random.default_rng(0)
+    rows = max(encoder.batches.size, 2)
+    if kind == "clip":
+        side = UNTRAINED[size]["image_size"]
+        frames = random.integers(0, 256, (rows, side, side, 3), np.uint8)
+        return lambda: encoder.encode([frames]), rows
+    waveform = random.normal(0, 0.1, rows * 480_000).astype(np.float32)
+    return lambda: encoder.encode([waveform]), rows
+
+
+def gflop_a_row(model: str) -> float:
+    """Multiply-adds of one row's matrix products, times two, in 10^9."""
+    kind, _, size = model.partition(":")
+    if kind == "clip":
+        shape = UNTRAINED[size]
+        width, layers = shape["hidden_size"], shape["num_hidden_layers"]
+        patches = (shape["image_size"] // shape["patch_size"]) ** 2
+        tokens, first = patches + 1, patches * 3 * shape["patch_size"] ** 2 * width
+    else:
+        dims = untrained_dimensions(size)
+        width, layers, tokens = dims["n_audio_state"], dims["n_audio_layer"], dims["n_audio_ctx"]
+        first = 3 * width * (2 * tokens * dims["n_mels"] + tokens * width)
+    return 2e-9 * (first + layers * (12 * tokens * width**2 + 2 * tokens**2 * width))
+
+
+def take_turns(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Least seconds of each, after one run to warm up."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    with torch.inference_mode():
+        for turn in range(rounds + 1):
+            for name, run in contestants.items():
+                start = clock()
+                run()
+                if turn:
+                    taken[name].append(clock() - start)
+    return {name: min(seconds) for name, seconds in taken.items()}
+
+
+def peak_gflops(device: str, rounds: int) -> dict[str, float]:
+    """GFLOP/s of one large matrix product a dtype: torch's own call, and this project's."""
+    from featurizers.transformer import Linear
+
+    runs: dict[str, Callable[[], Any]] = {}
+    for name in ("float32", "bfloat16"):
+        number = arithmetic.DTYPES[name]
+        x = torch.randn(PEAK["rows"], PEAK["inner"], device=device).to(number)
+        weight = torch.randn(PEAK["outer"], PEAK["inner"])
+        bias = torch.zeros(PEAK["outer"])
+        linear = Linear(weight, bias, device, number)
+        moved, shift = weight.to(device, number), bias.to(device, number)
+        runs[f"torch {name}"] = functools.partial(_finished, torch.nn.functional.linear, x, moved, shift)
+        runs[f"ours {name}"] = functools.partial(_finished, linear, x)
+    work = 2e-9 * PEAK["rows"] * PEAK["inner"] * PEAK["outer"]
+    return {name: work / seconds for name, seconds in take_turns(runs, 3 * rounds).items()}
+
+
+def _finished(function: Callable[..., torch.Tensor], *arguments: torch.Tensor) -> None:
+    if function(*arguments).is_cuda:
+        torch.cuda.synchronize()
+
+
+def measure(models: list[str], device: str, rounds: int) -> list[Measured]:
+    """Every model and dtype; of the bare batches only the best."""
+    found = []
+    for model in models:
+        kind = model.partition(":")[0]
+        contestants: dict[str, Callable[[], Any]] = {}
+        rows: dict[str, int] = {}
+        for dtype in ("float32", "bfloat16"):
+            encode = bare(model, dtype, device)
+            for batch in BARE_BATCHES[kind]:
+                name = f"{dtype} bare, batch {batch}"
+                contestants[name], rows[name] = functools.partial(encode, batch), batch
+            contestants[f"{dtype} ours"], rows[f"{dtype} ours"] = ours(model, dtype, device)
+        for name, seconds in take_turns(contestants, rounds).items():
+            dtype, _, contestant = name.partition(" ")
+            a_row = seconds / rows[name]
+            found.append(Measured(model, dtype, contestant, 1e3 * a_row, gflop_a_row(model) / a_row))
+    return found
+
+
+def table(found: list[Measured], peaks: dict[str, float]) -> str:
+    """One line a model and dtype: ms a row, and ours as a ratio to the bare encoder and to the peak."""
+    lines = [
+        f"{'model':15}{'dtype':10}{'bare ms':>9}{'ours ms':>9}{'ours/bare':>11}{'of peak':>9}  best bare"
+    ]
+    for model, dtype in dict.fromkeys((each.model, each.dtype) for each in found):
+        group = [each for each in found if (each.model, each.dtype) == (model, dtype)]
+        us = next(each for each in group if each.contestant == "ours")
+        best = min((each for each in group if each is not us), key=lambda each: each.ms_a_row)
+        peak = max(peaks[f"torch {dtype}"], peaks[f"ours {dtype}"])
+        lines.append(
+            f"{model:15}{dtype:10}{best.ms_a_row:9.1f}{us.ms_a_row:9.1f}"
+            f"{best.ms_a_row / us.ms_a_row:10.2f}x{us.gflops / peak:9.2f}  {best.contestant}"
+        )
+    peak_line = ", ".join(f"{name} {value:.0f}" for name, value in peaks.items())
+    return "\n".join([*lines, f"matrix-multiply peak, GFLOP/s: {peak_line}", ""])
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="KIND:SIZE")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, metavar="N", help="as many as torch takes")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    device = arithmetic.choose(arguments.device).device
+    peaks = peak_gflops(device, arguments.rounds)
+    found = measure(arguments.models, device, arguments.rounds)
+    sys.stdout.write(table(found, peaks))
+    if arguments.json:
+        report = {"device": device, "threads": torch.get_num_threads(), "peak_gflops": peaks}
+        report["encoders"] = [asdict(each) for each in found]
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
