@@ -22,7 +22,7 @@ class Ready:
     Attributes:
         group: shards hold samples of one group, whose members have the same names: Hugging Face's
             WebDataset reader wants this, and training batches by modality.
-        size: bytes of its members, the measure for packing.
+        size: about the bytes that it takes in a shard, the measure for packing.
     """
 
     sample: PlannedSample

@@ -19,9 +19,13 @@ from schemas.manifest import InputRow
 
 @dataclass(frozen=True)
 class Build:
-    """Picklable; the parts of it that travel to workers are small."""
+    """Picklable; the parts of it that travel to workers are small.
+
+    `rows` are the inputs to look at, `named` the names of all that the user gave.
+    """
 
     rows: tuple[InputRow, ...]
+    named: frozenset[str]
     output: str
     cache: Cache
     featurizers: Mapping[str, Featurizer]

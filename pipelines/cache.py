@@ -40,7 +40,7 @@ class Cache:
 
     def put(self, key: str, suffix: str, content: bytes) -> None:
         """Atomic; a second writer of the same key writes the same bytes."""
-        storage.write_bytes(self.path(key, suffix), content)
+        storage.write_bytes(self.path(key, suffix), self.root, content)
 
 
 def memo_key(uri: str, version: str) -> str:

@@ -53,7 +53,13 @@ def _ledger_row(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Row:
     rejections = [outcome.rejection for outcome in outcomes if outcome.rejection]
     rejections += [sample.rejection for sample in samples if sample.rejection]
     first = min(rejections, key=lambda r: (r.stage, r.reason, r.detail), default=None)
-    account: Row = {"input": name, "id": row.id, "uris": list(row.uris), "keys": keys}
+    account: Row = {
+        "input": name,
+        "id": row.id,
+        "uris": list(row.uris),
+        "signature": row.signature,
+        "keys": keys,
+    }
     if keys:
         lost = f"{len(rejections)} of {len(samples)} spans gave no sample: {first.reason}" if first else None
         return account | {"status": "done", "stage": None, "reason": None, "detail": lost}
@@ -139,7 +145,7 @@ def _existing(output: str) -> Corpus | None:
 def _write(output: str, name: str, content: bytes) -> None:
     path = storage.join(output, *name.split("/"))
     if not storage.exists(path) or storage.read_bytes(path) != content:
-        storage.write_bytes(path, content)
+        storage.write_bytes(path, output, content)
 
 
 def _counts(index_rows: list[Row], ledger_rows: list[Row]) -> Counts:

@@ -11,7 +11,7 @@ from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
 from pipelines.records import PlannedSample
 from schemas.grid import Grid, ns_to_seconds
 from schemas.sample import Feature, Sample
-from schemas.shard import json_bytes, npy_array, read_extent
+from schemas.shard import json_bytes, npy_array, read_extent, tar_bytes
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Masks:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a sample will look like in a shard: its kind of members, their bytes, its masks."""
+    """What a sample will look like in a shard: its kind of members, about how many bytes, its masks."""
 
     group: str
     size: int
@@ -68,11 +68,12 @@ class Members:
         """Raises:
         OSError: an entry is not in the cache.
         """
-        masks, names, size = self.masks(sample), [], 0
+        masks, names = self.masks(sample), []
+        size = tar_bytes(len(json_bytes(self._record(sample, masks, {}).to_json())))
         for product, key in self._present(sample, masks):
             pictures = sum(masks.visual) if product.stream is Stream.FRAMES else 1
             names.append(f"{pictures}*jpg" if product.suffix == "tar" else product.member)
-            size += self._cache.size(key, product.suffix)
+            size += tar_bytes(self._cache.size(key, product.suffix))
         return Outline("+".join(sorted(names)), size, masks)
 
     def read(self, sample: PlannedSample) -> tuple[Sample, dict[str, bytes]]:

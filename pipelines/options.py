@@ -11,6 +11,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from schemas.grid import STEP_NS, FrameAt, seconds_to_ns
+from schemas.reasons import Reason
 
 DECODERS = ("pyav", "decord")
 KEEPS = ("frames", "audio")
@@ -116,8 +117,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="SIZE",
         help="a shard is closed before it outgrows this (512MB)",
     )
+    parser.add_argument("--cache", metavar="DIR", help="feature cache, may be shared by corpora (OUT/cache)")
     parser.add_argument(
-        "--cache", metavar="DIR", help="feature cache, may be shared between corpora (OUT/cache)"
+        "--retry",
+        type=_reasons,
+        default=frozenset(),
+        metavar="REASON[,REASON]",
+        help="look again at inputs that the ledger rejects for these reasons",
     )
     return parser
 
@@ -190,6 +196,13 @@ def _keep(text: str) -> frozenset[str]:
     if kept - set(KEEPS):
         raise argparse.ArgumentTypeError(f"{text!r} names something other than {', '.join(KEEPS)}")
     return kept
+
+
+def _reasons(text: str) -> frozenset[str]:
+    reasons = frozenset(text.split(","))
+    if unknown := reasons - set(Reason):
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is none of {', '.join(Reason)}")
+    return reasons
 
 
 def _size(text: str) -> int:

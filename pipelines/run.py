@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 
 from decoders.limits import Limits
@@ -23,16 +25,16 @@ from pipelines import options, storage
 from pipelines.build import Build
 from pipelines.build_corpus import build_corpus
 from pipelines.cache import Cache
+from pipelines.changes import OtherColumnsError, check_columns, read_ledger, sign, to_build
 from pipelines.finish import Facts
 from pipelines.options import UsageError
 from pipelines.products import products_of_build
 from pipelines.progress import Progress, ProgressBar
 from pipelines.sources import SourceError, read_sources
 from pipelines.summary import summarize
-from schemas.corpus import CACHE_NAME, CORPUS_NAME, LEDGER_NAME, Column, Corpus
+from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
 from schemas.grid import ns_to_seconds
 from schemas.manifest import ManifestError
-from schemas.tables import LEDGER, read_rows
 
 LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow", "torch",
              "torchaudio", "transformers", "webdataset")  # fmt: skip
@@ -42,31 +44,35 @@ def run(argv: Sequence[str]) -> int:
     """Exit status: 0 all accounted for and a sample written, 1 none written, 2 unusable arguments."""
     try:
         ours, beams = options.parse(argv)
+        FileSystems.set_options(PipelineOptions(beams))  # an object store's address and keys
         with ExitStack() as stack:
-            build = prepare(ours, Progress(_progress_file(stack, beams)))
+            build = prepare(ours, Progress(_progress_file(stack)))
             for column, featurizer in build.featurizers.items():
                 if featurizer.untrained:
                     print(f"favor-data: WARNING: column {column} is made with UNTRAINED weights "
                           f"({featurizer.model}): a smoke test, not features", file=sys.stderr)  # fmt: skip
             started = time.monotonic()
-            _run_pipeline(build, beams)
+            if build.rows:
+                _run_pipeline(build, beams)
             seconds = time.monotonic() - started
-    except (UsageError, SourceError, ManifestError, ModelUnavailable) as error:
+    except storage.StorageError as error:
+        print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
+              file=sys.stderr)  # fmt: skip
+        return 1
+    except (UsageError, SourceError, ManifestError, ModelUnavailable, OtherColumnsError) as error:
         print(f"favor-data: {error}", file=sys.stderr)
         return 2
     corpus = Corpus.model_validate_json(storage.read_bytes(storage.join(build.output, CORPUS_NAME)))
-    with storage.open_read(storage.join(build.output, LEDGER_NAME)) as stream:
-        ledger = read_rows(stream, LEDGER)
-    named = {row.input for row in build.rows}
-    print(summarize(build.output, corpus, [row for row in ledger if row["input"] in named], seconds))
-    return 0 if any(row["status"] == "done" for row in ledger if row["input"] in named) else 1
+    ledger = [row for name, row in read_ledger(build.output).items() if name in build.named]
+    print(summarize(build.output, corpus, ledger, seconds))
+    return 0 if any(row["status"] == "done" for row in ledger) else 1
 
 
 def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
     """Everything that can be refused, refused before work begins.
 
     Raises:
-        UsageError, SourceError, ManifestError, ModelUnavailable.
+        UsageError, SourceError, ManifestError, ModelUnavailable, OtherColumnsError.
     """
     output = storage.absolute(ours.output)
     specs = options.columns(ours)
@@ -74,14 +80,21 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
     described = {
         column: _column(_featurizer(column, spec, ours, transcribe=False)) for column, spec in specs.items()
     }
-    _check_writable(output)
-    rows = tuple(read_sources(ours.sources, output))
+    products = products_of_build(described, _recorded(ours))
+    inputs = {row.input: row for row in read_sources(ours.sources, output)}  # what two SOURCEs name is one
+    rows = sign(inputs.values(), products, ours.clip_ns)
+    ledger = read_ledger(output)
+    check_columns(output, rows, ledger, products)
+    lacking = to_build(rows, ledger, ours.retry)
+    if lacking:
+        _check_writable(output)
     return Build(
-        rows=tuple({row.input: row for row in rows}.values()),  # a file that two SOURCEs name is one input
+        rows=lacking,
+        named=frozenset(inputs),
         output=output,
         cache=Cache(storage.absolute(ours.cache) if ours.cache else storage.join(output, CACHE_NAME)),
         featurizers=featurizers,
-        products=products_of_build(described, _recorded(ours)),
+        products=products,
         clip_ns=ours.clip_ns,
         decoder=ours.decoder,
         shard_bytes=ours.shard_bytes,
@@ -125,16 +138,15 @@ def _column(featurizer: Featurizer) -> Column:
 
 
 def _check_writable(output: str) -> None:
-    probe = storage.join(output, f"{storage.TEMPORARY}writable")
+    probe = storage.join(output, storage.STAGING, "writable")
     try:
-        storage.write_bytes(probe, b"")
+        storage.write_bytes(probe, output, b"")
         storage.delete(probe)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"--output {output} cannot be written: {reason}") from error
+    except (storage.StorageError, ValueError) as error:
+        raise UsageError(f"--output: {error}") from error
 
 
-def _progress_file(stack: ExitStack, beams: list[str]) -> str:
+def _progress_file(stack: ExitStack) -> str:
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="favor-data-"))
     path = Path(folder) / "progress"
     path.touch()
@@ -144,8 +156,16 @@ def _progress_file(stack: ExitStack, beams: list[str]) -> str:
 def _run_pipeline(build: Build, beams: list[str]) -> None:
     pipeline_options = PipelineOptions(beams)
     pipeline_options.view_as(SetupOptions).save_main_session = False
-    with ProgressBar(build.progress), beam.Pipeline(options=pipeline_options) as root:
-        build_corpus(root, build)
+    try:
+        with ProgressBar(build.progress), beam.Pipeline(options=pipeline_options) as root:
+            build_corpus(root, build)
+    except RuntimeError as error:  # a runner gives a worker's error back as text
+        if found := re.search(r"StorageError: (.*?)(?: \[while running|$)", str(error), re.MULTILINE):
+            raise storage.StorageError(found[1]) from error
+        raise
+    finally:
+        storage.sweep(build.output)
+        storage.sweep(build.cache.root)
 
 
 def _recorded(ours: argparse.Namespace) -> dict[str, object]:

@@ -116,7 +116,7 @@ class _WriteShard(beam.DoFn):
         number, items = element
         name = shard_name(number)
         rows = []
-        with storage.atomic_writer(storage.join(self._output, name)) as stream:
+        with storage.atomic_writer(storage.join(self._output, name), self._output) as stream:
             writer = ShardWriter(stream)
             for _, item in sorted(((_slice(item)[1], item) for item in items), key=lambda pair: pair[0]):
                 rows.append(self._moved(writer, item) if isinstance(item, dict) else self._new(writer, item))
@@ -134,7 +134,9 @@ class _WriteShard(beam.DoFn):
             stream.seek(row["offset"])
             extent = writer.add_extent(stream.read(row["size"]))
         if extent.sha256 != row["sha256"]:
-            raise OSError(f"{row['shard']} is damaged at {row['key']}: run favor-data verify {self._output}")
+            raise storage.StorageError(
+                f"{row['shard']} is damaged at {row['key']}: run favor-data verify {self._output}"
+            )
         return {**row, "offset": extent.offset}
 
 

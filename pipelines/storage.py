@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-TEMPORARY = ".tmp-"
+STAGING = ".tmp"
+_HOST = re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())
+_FOREIGN_AGE_S = 24 * 3600.0
 
 
 def is_local(path: str) -> bool:
@@ -62,39 +67,84 @@ def read_bytes(path: str) -> bytes:
         return stream.read()
 
 
+class StorageError(Exception):
+    """Reading or writing failed for a reason that lies outside the job: one line that names the file."""
+
+
 @contextmanager
-def atomic_writer(path: str) -> Iterator[IO[bytes]]:
-    """A stream whose bytes appear under `path` all at once, when the block ends without an error."""
-    folder, name = FileSystems.split(path)
-    temporary = FileSystems.join(folder, f"{TEMPORARY}{uuid.uuid4().hex}-{name}")
-    if is_local(path):
-        Path(folder).mkdir(parents=True, exist_ok=True)
+def atomic_writer(path: str, root: str) -> Iterator[IO[bytes]]:
+    """A stream whose bytes appear under `path` all at once, when the block ends without an error.
+
+    Until then they lie in `ROOT/.tmp`, where `sweep` finds what a killed process left.
+
+    Raises:
+        StorageError: disk full, read-only, no permission, server gone.
+    """
+    temporary = join(root, STAGING, f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex}")
     try:
         with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
             yield stream
         _rename(temporary, path)
+    except OSError as error:
+        _try_delete(temporary)
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
     except BaseException:
-        delete(temporary)
+        _try_delete(temporary)
         raise
 
 
-def write_bytes(path: str, content: bytes) -> None:
-    """Atomically."""
-    with atomic_writer(path) as stream:
+def write_bytes(path: str, root: str, content: bytes) -> None:
+    """Atomically; raises as `atomic_writer` does."""
+    with atomic_writer(path, root) as stream:
         stream.write(content)
 
 
+def sweep(root: str) -> None:
+    """Removes what killed builds left in `ROOT/.tmp`: files of processes that no longer run here, and
+    those of other machines after a day."""
+    staging = join(root, STAGING)
+    [found] = FileSystems.match([join(staging, "*")])
+    for metadata in found.metadata_list:
+        host, _, process = FileSystems.split(metadata.path)[1].rpartition("-")[0].rpartition("-")
+        old = metadata.last_updated_in_seconds < time.time() - _FOREIGN_AGE_S
+        if (host == _HOST and not _runs(int(process))) or (host != _HOST and old):
+            _try_delete(metadata.path)
+    if is_local(staging):
+        with suppress(OSError):  # another build's files are in it, or it is not there
+            Path(staging).rmdir()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def delete(path: str) -> None:
-    """Removes a file; one that is not there is no error."""
+    """Removes a file; one that is not there is no error.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
     try:
         FileSystems.delete([path])
-    except BeamIOError:
-        if FileSystems.exists(path):
-            raise
+    except OSError as error:
+        if exists(path):
+            raise StorageError(f"{path} cannot be removed: {error}") from error
+
+
+def _try_delete(path: str) -> None:
+    with suppress(OSError):  # the disk or server that failed may fail here too; `sweep` comes again
+        FileSystems.delete([path])
 
 
 def _rename(source: str, destination: str) -> None:
     if is_local(destination):
+        Path(destination).parent.mkdir(parents=True, exist_ok=True)
         Path(source).replace(destination)  # atomic, also over an existing file; Beam's own rename is not
     else:
         FileSystems.rename([source], [destination])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -11,7 +12,7 @@ _SHOWN = 20
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def summarize(output: str, corpus: Corpus, ledger: list[dict[str, Any]], seconds: float) -> str:
+def summarize(output: str, corpus: Corpus, ledger: Sequence[Mapping[str, Any]], seconds: float) -> str:
     """What was built, from what, how fast, and what was rejected and why.
 
     Args:

@@ -95,6 +95,8 @@ class InputRow:
         media: uri of the file taken for whatever it holds, or None.
         named: uri a modality that the row asks for by name.
         start_ns, end_ns: the annotated span; both None: cut by clip length.
+        signature: digest of all that decides what becomes of it; a row whose signature the ledger
+            already holds need not be looked at again.
     """
 
     input: str
@@ -105,6 +107,7 @@ class InputRow:
     end_ns: int | None = None
     conversations: tuple[tuple[Mapping[str, str], ...], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    signature: str = ""
 
     @property
     def annotated(self) -> bool:

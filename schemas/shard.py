@@ -67,6 +67,11 @@ class ShardWriter:
         self.position += len(end)
 
 
+def tar_bytes(content: int) -> int:
+    """Bytes that a member of so many bytes takes in a tar."""
+    return BLOCK + content + -content % BLOCK
+
+
 def end_of_tar(position: int) -> bytes:
     """Two zero blocks, then zeros up to a whole record of 10 KiB."""
     return bytes(2 * BLOCK + -(position + 2 * BLOCK) % tarfile.RECORDSIZE)

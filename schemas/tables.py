@@ -46,6 +46,7 @@ LEDGER = _versioned(
         pa.field("input", pa.string(), nullable=False),  # a path, or "manifest.jsonl:12"
         pa.field("id", pa.string(), nullable=False),
         pa.field("uris", _STRINGS, nullable=False),
+        pa.field("signature", pa.string(), nullable=False),  # schemas.manifest.InputRow
         pa.field("status", pa.string(), nullable=False),  # done | rejected
         pa.field("stage", pa.string()),  # schemas.reasons.Stage, null when done
         pa.field("reason", pa.string()),  # schemas.reasons.Reason, null when done
