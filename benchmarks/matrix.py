@@ -13,7 +13,7 @@ X264 = "-c:v libx264 -preset veryfast -bf 3 -g 40"
 X265 = "-c:v libx265 -preset veryfast -g 40 -x265-params log-level=none:keyint=40"
 VP8 = "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 400k -auto-alt-ref 1 -lag-in-frames 12 -g 40"
 VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 400k -g 40"
-AV1 = "-c:v libsvtav1 -preset 12 -crf 35 -g 40 -svtav1-params lookahead=16"
+AV1 = "-c:v libsvtav1 -preset 12 -crf 20 -g 40 -svtav1-params lookahead=16"
 MPEG2 = "-c:v mpeg2video -q:v 4 -bf 2 -g 15"
 MPEG4 = "-c:v mpeg4 -q:v 4 -bf 2 -g 30"
 MJPEG = "-c:v mjpeg -q:v 4 -pix_fmt yuvj420p"
@@ -120,10 +120,10 @@ def _conditions() -> list[Case]:
         Case("wraps.ts", f"{X264} {AAC} -output_ts_offset 95440.5"),
         Case("m2ts.m2ts", f"{X264} {AC3}"),
         Case("starts_mid_gop.ts", f"{MPEG2} -c:a mp2 -g 50", remux=("", "-bsf:v noise=drop=lt(n\\,7)")),
-        Case("audio_gap.mkv", f"{X264} {OPUS}", remux=("", "-bsf:a noise=drop=between(pts*tb\\,1\\,1.6)")),
+        Case("audio_gap.mkv", f"{X264} {OPUS}", remux=("", "-bsf:a noise=drop=between(pts*tb\\,0.9\\,1.6)")),
         Case("audio_gap.ts", f"{X264} {AAC}", remux=("", "-bsf:a noise=drop=between(pts*tb\\,2.4\\,3.1)")),
         Case("audio_gap.mp4", f"{X264} {AAC}", remux=("", "-bsf:a noise=drop=between(pts*tb\\,1.2\\,2.0)")),
-        Case("video_gap.mkv", f"{MPEG4} {AAC}", remux=("", "-bsf:v noise=drop=between(pts*tb\\,1\\,1.6)")),
+        Case("video_gap.mkv", f"{MJPEG} {AAC}", remux=("", "-bsf:v noise=drop=between(pts*tb\\,1\\,1.6)")),
         *[Case(f"variable_rate.{c}", f"-vf {_VFR} -fps_mode vfr {X264} {AAC}") for c in ("mp4", "mkv", "ts")],
         Case("variable_rate_vp9.webm", f"-vf {_VFR} -fps_mode vfr {VP9} {OPUS}"),
         Case("ntsc.mp4", f"{X264} {AAC}", fps=30000 / 1001),

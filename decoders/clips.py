@@ -117,25 +117,28 @@ class Pictures:
         self._wishes = sorted(wishes, reverse=True)
         self._left = {clip: collector.grid.steps for clip, collector in self._collectors.items()}
         self._frames = self._read()
-        self._decoded = 0
 
     def _read(self) -> Iterator[TimedFrame]:
         """The frames on screen at the wished instants, and possibly others; none is missing."""
         instants = np.array([wish.time_ns for wish in self._wishes], np.int64)
         arguments = (self._timeline, self._limits, self._threads)
         if self._decoder == "decord":
-            self._open()
-            yield from DecordReader(self._path, *arguments, instants).frames()
+            container = self._open().format.name
+            reader = DecordReader(self._path, container, self._timeline, self._threads, instants)
+            yield from reader.frames()
             return
         exact = plan(self._timeline, instants)
         if exact is not None:
             with suppress(NotExactError):
                 yield from SelectiveReader(self._open(), *arguments, exact).frames()
                 return
-        reader = FullReader(self._open(), *arguments)
-        for timed in reader.frames():
+        full = FullReader(self._open(), *arguments)
+        timed = None
+        for timed in full.frames():
             yield timed
-            self.lost = reader.lost
+            self.lost = full.lost
+        if timed is None:
+            raise MediaError(Reason.CORRUPT, "not one frame decodes")
 
     def _open(self) -> InputContainer:
         assert self._timeline.video is not None
@@ -153,10 +156,7 @@ class Pictures:
     def _advance(self) -> bool:
         timed = next(self._frames, None)
         if timed is None:
-            if not self._decoded:
-                raise MediaError(Reason.CORRUPT, "not one frame decodes")
             return False
-        self._decoded += 1
         prepared: Prepared | None = None
         while self._wishes and self._wishes[-1].time_ns < timed.end_ns:
             wish = self._wishes.pop()

@@ -31,6 +31,7 @@ class DecodeTicket(Iterator[DecodedClip]):
 
     Raises (from `__next__`):
         MediaError: what decoding gave, or decoder_crashed, timed_out, too_large.
+        RuntimeError: a transform raised; with its traceback.
     """
 
     def __init__(self, pool: DecoderPool, job: DecodeJob | ProbeJob) -> None:
@@ -67,11 +68,12 @@ class DecoderPool:
         self._ahead = 0  # bytes decoded and not yet taken
         self._waited: list[DecodeTicket] = []
         self._closed = False
-        self._slots = [
-            threading.Thread(target=_Slot(self).run, name=f"decoder-{i}", daemon=True) for i in range(workers)
+        self._slots = [_Slot(self) for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=slot.run, name="decoder", daemon=True) for slot in self._slots
         ]
-        for slot in self._slots:
-            slot.start()
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, job: DecodeJob) -> DecodeTicket:
         """Queue one file.
@@ -109,8 +111,8 @@ class DecoderPool:
                 ticket._finished = True
             self._queue.clear()
             self._state.notify_all()
-        for slot in self._slots:
-            slot.join()
+        for thread in self._threads:
+            thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -245,6 +247,8 @@ class _Slot:
                     self.pool._deliver(ticket, wire.unpack_clip(next(grids), header, buffers), size)
                 case "info":
                     ticket.info = wire.unpack_info(header)
+                case "bug":
+                    return RuntimeError(f"a frame transform failed in a worker:\n{header['detail']}")
                 case "error":
                     return MediaError(Reason(header["reason"]), header["detail"])
                 case "done":

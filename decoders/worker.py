@@ -6,10 +6,14 @@ import pickle
 import resource
 import socket
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from decoders import wire
 from decoders.clips import decode_clips
@@ -72,7 +76,7 @@ def serve(connection: socket.socket, limits: Limits) -> None:
             return
         try:
             _do(connection, pickle.loads(message))  # noqa: S301 - from the parent, never from a file
-        except BrokenPipeError:
+        except ConnectionError:
             return
 
 
@@ -104,15 +108,37 @@ def _do(connection: socket.socket, work: Work) -> None:
     except MemoryError:
         detail = f"needs more than {work.limits.memory_bytes >> 20} MiB"
         watch.send({"kind": "error", "reason": Reason.TOO_LARGE, "detail": detail})
+    except ConnectionError:
+        raise
+    except _TransformFailedError as error:
+        watch.send({"kind": "bug", "detail": str(error)})
+    except Exception as error:  # noqa: BLE001 - media may reach what nobody foresaw: that costs one item
+        detail = f"{type(error).__name__}: {error}"
+        watch.send({"kind": "error", "reason": Reason.DECODER_CRASHED, "detail": detail})
+
+
+class _TransformFailedError(Exception):
+    """A transform raised: not the media's fault, so it is the caller's to see."""
+
+
+def _guarded(transform: FrameTransform) -> FrameTransform:
+    def guarded(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic] | bytes:
+        try:
+            return transform(picture)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _TransformFailedError(traceback.format_exc()) from error
+
+    return guarded
 
 
 def _clips(job: DecodeJob, work: Work) -> Iterator[DecodedClip]:
+    transforms = {name: _guarded(transform) for name, transform in job.transforms.items()}
     if job.is_image:
-        yield DecodedClip(IMAGE_GRID, decode_image(job.path, job.transforms, work.limits), None)
+        yield DecodedClip(IMAGE_GRID, decode_image(job.path, transforms, work.limits), None)
     else:
-        yield from decode_clips(
-            job.path, job.requests, job.transforms, job.decoder, work.limits, threads=work.threads
-        )
+        yield from decode_clips(job.path, job.requests, transforms, job.decoder, work.limits, work.threads)
 
 
 class _Watch:
