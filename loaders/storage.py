@@ -60,6 +60,11 @@ class Storage:
             raise EOFError(f"{self.root}/{name} ends before byte {offset + size}")
         return buffer
 
+    def will_read(self, name: str, offset: int, size: int) -> None:
+        """Lets the system fetch a local range ahead, into its page cache; returns at once."""
+        if not self.remote and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._open(name).fileno(), offset, size, os.POSIX_FADV_WILLNEED)
+
     def _read_local(self, name: str, offset: int, buffer: Bytes) -> int:
         file = self._open(name)
         done = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_right
 from collections.abc import Collection, Iterator
 
 import webdataset as wds
@@ -12,7 +12,6 @@ from webdataset.compat import FluidInterface
 from loaders.corpus import Corpus
 from loaders.dataset import CorpusDataset, TrainingSample
 from loaders.plan import Item, Items, Phase, StreamPlan, batches_of_worker
-from loaders.storage import Bytes
 
 WINDOW_BYTES = 256 << 20
 
@@ -63,32 +62,36 @@ class StreamingCorpus(wds.DataPipeline, FluidInterface):
             yield from self._read(wanted)
 
     def _read(self, window: list[Item]) -> Iterator[TrainingSample]:
-        """Samples in the window's order, their bytes fetched by one read a run of neighbours."""
+        """Samples in the window's order."""
         extents = {item.row: self.dataset.extent_of(item.row) for item in window}
-        rows = sorted(extents, key=extents.__getitem__)
-        uses = Counter(item.row for item in window)
-        fetched: dict[int, Bytes] = {}
-        for run in _runs([(row, extents[row]) for row in rows], self.plan.block_bytes):
-            (shard, start, _), (_, last, size) = extents[run[0]], extents[run[-1]]
-            data = self.dataset.corpus.storage.read_range(shard, start, last + size - start)
-            for row in run:
-                _, offset, length = extents[row]
-                fetched[row] = data[offset - start : offset - start + length]
+        ranges = sorted(extents.values())
+        storage = self.dataset.corpus.storage
+        if not storage.remote:
+            for shard, start, size in _joined(ranges, self.plan.block_bytes):
+                storage.will_read(shard, start, size)
+            for item in window:
+                yield self.dataset[item]
+            return
+        fetched = {}
+        for shard, start, size in _joined(ranges, self.plan.block_bytes):
+            fetched[shard, start] = storage.read_range(shard, start, size)
+        starts = sorted(fetched)
         for item in window:
-            uses[item.row] -= 1
-            extent = fetched[item.row].copy() if uses[item.row] else fetched.pop(item.row)
-            yield self.dataset.decode(item, extent)
+            shard, offset, size = extents[item.row]
+            run = starts[bisect_right(starts, (shard, offset)) - 1]
+            extent = fetched[run][offset - run[1] :][:size]
+            yield self.dataset.decode(item, extent.copy())  # its own memory: a sample must not hold the run
 
 
-def _runs(rows: list[tuple[int, tuple[str, int, int]]], limit: int) -> Iterator[list[int]]:
-    """Rows whose bytes touch, up to about `limit` bytes together."""
-    run: list[int] = []
-    held, following = 0, ("", -1)
-    for row, (shard, offset, size) in rows:
-        if run and ((shard, offset) != following or held + size > limit):
-            yield run
-            run, held = [], 0
-        run.append(row)
-        held, following = held + size, (shard, offset + size)
-    if run:
-        yield run
+def _joined(ranges: list[tuple[str, int, int]], limit: int) -> Iterator[tuple[str, int, int]]:
+    """Ranges (shard, offset, size) that touch, joined up to about `limit` bytes; `ranges` in order."""
+    joined: tuple[str, int, int] | None = None
+    for shard, offset, size in ranges:
+        if joined and joined[0] == shard and joined[1] + joined[2] == offset and joined[2] + size <= limit:
+            joined = (shard, joined[1], joined[2] + size)
+            continue
+        if joined:
+            yield joined
+        joined = (shard, offset, size)
+    if joined:
+        yield joined

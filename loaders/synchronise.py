@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from loaders.corpus import Corpus, CorpusError
@@ -74,7 +75,6 @@ class Synchronise:
     audio_width: int
     visual: str | None = "clip"
     audio: str | None = "whisper"
-    dtype: torch.dtype = torch.float16
 
     @classmethod
     def of(
@@ -99,8 +99,8 @@ class Synchronise:
 
     def __call__(self, samples: Sequence[TrainingSample]) -> AudioVisualBatch:
         size, steps = len(samples), max(sample.steps for sample in samples)
-        visual = torch.zeros(size, steps, self.rows, self.visual_width, dtype=self.dtype)
-        audio = torch.zeros(size, steps, self.rows, self.audio_width, dtype=self.dtype)
+        visual = _empty(size, steps, self.rows, self.visual_width)
+        audio = _empty(size, steps, self.rows, self.audio_width)
         visual_mask = torch.zeros(size, steps, dtype=torch.bool)
         audio_mask = torch.zeros(size, steps, dtype=torch.bool)
         for row, sample in enumerate(samples):
@@ -111,7 +111,7 @@ class Synchronise:
             audio,
             visual_mask,
             audio_mask,
-            torch.stack([visual_mask.any(1), audio_mask.any(1)], dim=1).to(self.dtype),
+            torch.stack([visual_mask.any(1), audio_mask.any(1)], dim=1).half(),
             torch.tensor([sample.steps for sample in samples]),
             torch.tensor([0.0 if sample.fill else 1.0 for sample in samples]),
             [replace(sample, features={}) for sample in samples],
@@ -124,14 +124,22 @@ def _place(
     """Writes one sample's vectors [steps, tokens, width] into `rows` [T, P, width], the mask to `present`."""
     features = sample.features.get(column) if column else None
     if features is None:
+        rows.zero_()
         return
     if sample.is_image and features.shape[0] == 1:  # a still picture is shown at every step
         features, mask = features.expand(sample.steps, -1, -1), mask.any().expand(sample.steps)
     steps, tokens = min(features.shape[0], sample.steps), features.shape[1]
     rows[:steps, :tokens] = features[:steps]
+    rows[:steps, tokens:] = 0
+    rows[steps:] = 0
     present[:steps] = mask[:steps]
     if not mask[:steps].all():
         rows[:steps][~mask[:steps]] = 0
+
+
+def _empty(*shape: int) -> torch.Tensor:
+    """float16. By numpy, whose large arrays ask for huge pages: torch's cost six times as much to touch."""
+    return torch.from_numpy(np.empty(shape, dtype=np.float16))
 
 
 def _shape(

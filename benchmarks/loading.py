@@ -1,0 +1,266 @@
+"""How fast training reads a corpus, beside `cat`, plain webdataset and Hugging Face datasets.
+
+python -m benchmarks.loading --write docs/loading.md
+
+Everything reads the same shards from a warm page cache in one process. The rounds of all readers take
+turns, so that a noisy machine is noisy for each; figures are medians of the rounds. Every reader takes a
+number from every array, so that no array is only promised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import webdataset as wds
+
+from loaders.corpus import Corpus, open_corpus
+from loaders.dataset import CorpusDataset
+from loaders.loader import CorpusLoader
+from loaders.plan import Phase
+from loaders.streaming import StreamingCorpus
+from loaders.synchronise import Synchronise
+from schemas.corpus import INDEX_NAME, shard_name
+from schemas.grid import STEP_NS, Span
+from schemas.media import Modality
+from schemas.sample import Feature, Sample, Source, sample_key
+from schemas.shard import ShardWriter, json_bytes, npy_bytes
+from schemas.tables import INDEX
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Samples to write: how many, of how many steps, tokens a frame and widths."""
+
+    name: str
+    samples: int
+    steps: int
+    tokens: int
+    visual_width: int
+    audio_width: int
+    samples_per_shard: int
+
+
+LARGE = Shape("30 s, Whisper large-v2 and a BLIP Q-Former", 128, 60, 32, 768, 1280, 32)
+SMALL = Shape("2 s, Whisper tiny.en and one CLIP token", 8000, 4, 1, 512, 384, 2000)
+
+
+def write_corpus(root: Path, shape: Shape) -> None:
+    """A corpus of random features, written with the project's own writer."""
+    random = np.random.default_rng(0)
+    (root / "shards").mkdir(parents=True)
+    span = Span(0, shape.steps * STEP_NS)
+    rows: list[dict[str, Any]] = []
+    for first in range(0, shape.samples, shape.samples_per_shard):
+        name = shard_name(first // shape.samples_per_shard)
+        with (root / name).open("wb") as stream:
+            writer = ShardWriter(stream)
+            for number in range(first, min(first + shape.samples_per_shard, shape.samples)):
+                sample, members = _sample(shape, number, span, random)
+                extent = writer.add(sample.key, members)
+                rows.append(_index_row(sample, name, extent.offset, extent.size, extent.sha256))
+            writer.finish()
+    pq.write_table(pa.Table.from_pylist(rows, schema=INDEX), root / INDEX_NAME)
+
+
+def _sample(
+    shape: Shape, number: int, span: Span, random: np.random.Generator
+) -> tuple[Sample, list[tuple[str, bytes]]]:
+    shapes = {
+        "clip": (shape.steps, shape.tokens, shape.visual_width),
+        "whisper": (shape.steps, 25, shape.audio_width),
+    }
+    digests = {Modality.VIDEO: hashlib.sha256(str(number).encode()).hexdigest()}
+    sample = Sample(
+        key=sample_key(f"clip-{number:06d}", span, digests),
+        id=f"clip-{number:06d}",
+        span=span,
+        steps=shape.steps,
+        media={Modality.VIDEO: Source(f"clip-{number}.mp4", digests[Modality.VIDEO])},
+        frame_times=[step / 2 for step in range(shape.steps)],
+        audio_mask=[1] * shape.steps,
+        visual_mask=[1] * shape.steps,
+        conversations=[[{"from": "human", "value": "what is this?"}, {"from": "gpt", "value": "a clip"}]],
+        metadata={},
+        features={column: Feature("0" * 64, size, "float16") for column, size in shapes.items()},
+    )
+    members = [("json", json_bytes(sample.to_json()))]
+    for column, size in shapes.items():
+        members.append((f"{column}.npy", npy_bytes(random.random(size, dtype=np.float32).astype(np.float16))))
+    return sample, members
+
+
+def _index_row(sample: Sample, shard: str, offset: int, size: int, sha256: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "key": sample.key,
+        "id": sample.id,
+        "shard": shard,
+        "offset": offset,
+        "size": size,
+        "sha256": sha256,
+        "content": sha256,
+        "members": "clip.npy+json+whisper.npy",
+        "steps": sample.steps,
+        "start_ns": sample.span.start_ns,
+        "end_ns": sample.span.end_ns,
+        "audio_steps": sample.steps,
+        "visual_steps": sample.steps,
+        "conversations": 1,
+        "modalities": ["video"],
+        "uris": {"video": sample.media[Modality.VIDEO].uri},
+        "digests": {"video": sample.media[Modality.VIDEO].sha256},
+    }
+    return row
+
+
+def cat(corpus: Corpus, shards: list[str]) -> int:
+    """The bytes, as fast as the system gives them."""
+    subprocess.run(["/bin/cat", *shards], stdout=subprocess.DEVNULL, check=True)
+    return len(corpus)
+
+
+def streaming(corpus: Corpus, shards: list[str]) -> int:
+    """Decoded samples, shuffled."""
+    return _touch(sample.features for sample in StreamingCorpus(corpus, Phase(1, 8, window_bytes=64 << 20)))
+
+
+def streaming_in_batches(corpus: Corpus, shards: list[str]) -> int:
+    """Samples paired and padded, as FAVOR trains on them."""
+    loader = CorpusLoader(corpus, 8, streaming=True, window_bytes=64 << 20, collate=Synchronise.of(corpus))
+    return sum(_touch([{"audio": batch.audio, "visual": batch.visual}]) * len(batch) for batch in loader)
+
+
+def plain_webdataset(corpus: Corpus, shards: list[str]) -> int:
+    """Decoded samples, in order."""
+    samples = wds.WebDataset(shards, shardshuffle=False).decode()
+    return _touch({c: sample[f"{c}.npy"] for c in ("clip", "whisper")} for sample in samples)
+
+
+def hugging_face_streaming(corpus: Corpus, shards: list[str]) -> int:
+    """Decoded samples, in order."""
+    import datasets
+
+    rows = datasets.load_dataset("webdataset", data_files=shards, split="train", streaming=True)
+    return _touch({c: np.asarray(row[f"{c}.npy"]) for c in ("clip", "whisper")} for row in rows)
+
+
+def _touch(samples: Any) -> int:
+    count, total = 0, 0.0
+    for features in samples:
+        count += 1
+        total += sum(float(array.reshape(-1)[0]) for array in features.values())
+    return count if total == total else 0
+
+
+def random_access(corpus: Corpus, order: list[int]) -> int:
+    """Decoded samples from anywhere."""
+    dataset = CorpusDataset(corpus)
+    return _touch(dataset[index].features for index in order)
+
+
+def rounds(readers: Mapping[str, Callable[[], int]], count: int) -> dict[str, list[float]]:
+    """Seconds of every reader's rounds, the readers taking turns; one round before, to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in readers}
+    for number in range(count + 1):
+        for name, reader in readers.items():
+            began = time.perf_counter()
+            read = reader()
+            took = time.perf_counter() - began
+            if not read:
+                raise RuntimeError(f"{name} read nothing")
+            if number:
+                seconds[name].append(took)
+    return seconds
+
+
+def stream_rates(folder: Path, shape: Shape, count: int) -> Iterator[str]:
+    """Table rows: MB/s, and the ratio to `cat` round by round."""
+    write_corpus(folder, shape)
+    corpus, shards = open_corpus(folder), sorted(str(path) for path in (folder / "shards").iterdir())
+    total = sum(os.path.getsize(shard) for shard in shards)  # noqa: PTH202
+    readers = {
+        "`cat`": cat,
+        "`StreamingCorpus`, shuffled": streaming,
+        "`CorpusLoader(streaming=True)`, FAVOR batches of 8": streaming_in_batches,
+        "webdataset 1.0, `.decode()`": plain_webdataset,
+        "Hugging Face datasets, streaming": hugging_face_streaming,
+    }
+    seconds = rounds({name: partial(reader, corpus, shards) for name, reader in readers.items()}, count)
+    yield f"\n{shape.name}: {shape.samples} samples, {total / 1e6:.0f} MB in {len(shards)} shards.\n"
+    yield "| reader | MB/s | of `cat` | samples/s |"
+    yield "| --- | ---: | ---: | ---: |"
+    for name, taken in seconds.items():
+        ratio = statistics.median(c / t for c, t in zip(seconds["`cat`"], taken, strict=True))
+        median = statistics.median(taken)
+        yield f"| {name} | {total / 1e6 / median:,.0f} | {ratio:.2f} | {shape.samples / median:,.0f} |"
+
+
+def random_rates(folder: Path, shape: Shape, count: int, reads: int = 2000) -> Iterator[str]:
+    """Table rows: reads a second of samples anywhere in the corpus."""
+    import datasets
+
+    corpus = open_corpus(folder)
+    order = np.random.default_rng(1).integers(len(corpus), size=reads).tolist()
+    shards = sorted(str(path) for path in (folder / "shards").iterdir())
+    arrow = datasets.load_dataset(
+        "webdataset", data_files=shards, split="train", cache_dir=str(folder / "arrow")
+    )
+
+    def hugging_face() -> int:
+        rows = (arrow[index] for index in order[: reads // 10])
+        return _touch({c: np.asarray(row[f"{c}.npy"]) for c in ("clip", "whisper")} for row in rows)
+
+    seconds = rounds({"ours": lambda: random_access(corpus, order), "theirs": hugging_face}, count)
+    ours = reads / statistics.median(seconds["ours"])
+    theirs = reads // 10 / statistics.median(seconds["theirs"])
+    yield f"\nRandom access, {shape.name}: {folder_bytes(folder) / shape.samples / 1e3:.0f} kB a sample.\n"
+    yield "| reader | reads/s |"
+    yield "| --- | ---: |"
+    yield f"| `CorpusDataset[i]` | {ours:,.0f} |"
+    yield f"| Hugging Face datasets (Arrow, after its conversion) | {theirs:,.0f} |"
+    yield "| webdataset | none |"
+
+
+def folder_bytes(folder: Path) -> int:
+    """Size of a corpus's shards."""
+    return sum(path.stat().st_size for path in (folder / "shards").iterdir())
+
+
+def main() -> None:
+    """Measures and prints the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.loading", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", type=Path, help="also write the page")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    lines = [
+        "# Reading a corpus",
+        "",
+        f"Made by `python -m benchmarks.loading`. {sys.modules[__name__].__doc__}",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for shape in (LARGE, SMALL):
+            lines += list(stream_rates(Path(folder, shape.name), shape, options.rounds))
+        lines += list(random_rates(Path(folder, SMALL.name), SMALL, options.rounds))
+    print("\n".join(lines))
+    if options.write:
+        options.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
