@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from featurizers import arithmetic
-from featurizers.clip import ClipFeaturizer, Tokens
+from featurizers.arithmetic import Arithmetic
+from featurizers.clip import ClipFeaturizer
 from featurizers.featurizer import Featurizer, ModelUnavailable
+from featurizers.qformer import EvaFeaturizer, QFormerFeaturizer
+from featurizers.siglip import SiglipFeaturizer
+from featurizers.vision import Tokens
 from featurizers.whisper import WhisperFeaturizer
 
-KINDS = ("whisper", "clip")
+VISION: dict[str, Callable[[str, Arithmetic, str, Tokens], Featurizer]] = {
+    "clip": ClipFeaturizer,
+    "siglip": SiglipFeaturizer,
+    "eva": EvaFeaturizer,
+}
+KINDS = ("whisper", *VISION, "qformer")
 
 
 def resolve(
@@ -19,6 +30,7 @@ def resolve(
     fit: str = "crop",
     clip_tokens: str = "patch",
     transcribe: bool = False,
+    prompt: str = "",
 ) -> Featurizer:
     """The featurizer of one column ("whisper:large-v2", "clip:random:vit-b-32").
 
@@ -32,16 +44,19 @@ def resolve(
         fit: crop or squash (pictures).
         clip_tokens: patch, cls or pool:NxN (pictures).
         transcribe: also give the words (Whisper).
+        prompt: what a Q-Former reads beside the picture (InstructBLIP).
 
     Raises:
         ModelUnavailable: an unknown kind, model, size, device or option; one line that names the choices.
     """
     kind, colon, model = spec.partition(":")
     chosen = arithmetic.choose(device, dtype)
-    if colon and model and kind == "whisper":
+    if not (colon and model and kind in KINDS):
+        raise ModelUnavailable(
+            f"column {column!r}: {spec!r} is not KIND:MODEL with KIND one of {', '.join(KINDS)}"
+        )
+    if kind == "whisper":
         return WhisperFeaturizer(model, chosen, transcribe)
-    if colon and model and kind == "clip":
-        return ClipFeaturizer(model, chosen, fit, Tokens.parse(clip_tokens))
-    raise ModelUnavailable(
-        f"column {column!r}: {spec!r} is not KIND:MODEL with KIND one of {', '.join(KINDS)}"
-    )
+    if kind == "qformer":
+        return QFormerFeaturizer(model, chosen, fit, prompt=prompt)
+    return VISION[kind](model, chosen, fit, Tokens.parse(clip_tokens))

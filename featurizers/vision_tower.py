@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from featurizers.arithmetic import Arithmetic
+from featurizers.featurizer import ModelUnavailable
 from featurizers.transformer import Activation, Block, Linear, Norm
 
 _SILU_PER_QUICK_GELU = 1.702
@@ -19,21 +20,27 @@ _SILU_PER_QUICK_GELU = 1.702
 
 @dataclass(frozen=True)
 class VisionTower:
-    """CLIP's vision tower. `scale` and `shift` turn uint8 channels into the encoder's normalised ones."""
+    """CLIP's, SigLIP's or EVA-CLIP's; None: it has no such part. `scale` and `shift` normalise uint8."""
 
     arithmetic: Arithmetic
     patch: int
     scale: Tensor
     shift: Tensor
     embed: Linear
-    class_token: Tensor
+    class_token: Tensor | None
     positions: Tensor
-    first_norm: Norm
+    first_norm: Norm | None
     blocks: Sequence[Block]
+    last_norm: Norm | None
+
+    @property
+    def width(self) -> int:
+        """d: values a token."""
+        return self.positions.shape[-1]
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[npt.NDArray[np.uint8]], size: int) -> Tensor:
-        """[size, 1 + patches, d] last hidden state of uint8 [side, side, 3] frames, filled up with black."""
+        """[size, (1 +) patches, d] last hidden state of uint8 [side, side, 3] frames; black fills up."""
         side = frames[0].shape[0]
         pixels = np.zeros((size, side, side, 3), np.uint8)
         np.stack(frames, out=pixels[: len(frames)])
@@ -41,49 +48,108 @@ class VisionTower:
         grid = side // self.patch
         x = x.to(self.arithmetic.torch_dtype).view(size, grid, self.patch, grid, self.patch, 3)
         patches = x.permute(0, 1, 3, 5, 2, 4).reshape(size, grid * grid, 3 * self.patch * self.patch)
-        x = torch.cat([self.class_token.expand(size, 1, -1), self.embed(patches)], dim=1) + self.positions
-        x = self.first_norm(x)
+        x = self.embed(patches)
+        if self.class_token is not None:
+            x = torch.cat([self.class_token.expand(size, 1, -1), x], dim=1)
+        x = x + self.positions
+        if self.first_norm is not None:
+            x = self.first_norm(x)
         for block in self.blocks:
             x = block(x)
-        return x
+        return x if self.last_norm is None else self.last_norm(x)
 
 
 def clip_tower(
     model: Any, mean: Sequence[float], std: Sequence[float], arithmetic: Arithmetic
 ) -> VisionTower:
     """The tower of a transformers CLIPVisionModel (float32, on the CPU)."""
-    config = model.config
-    device, dtype = arithmetic.device, arithmetic.torch_dtype
-    embeddings = model.embeddings
-    channels = torch.tensor(std, dtype=torch.float32)
-    return VisionTower(
-        arithmetic=arithmetic,
-        patch=config.patch_size,
-        scale=(1 / (255 * channels)).to(device),
-        shift=(-torch.tensor(mean, dtype=torch.float32) / channels).to(device),
-        embed=Linear(embeddings.patch_embedding.weight.flatten(1), None, device, dtype),
-        class_token=embeddings.class_embedding.to(device, dtype),
-        positions=embeddings.position_embedding.weight.to(device, dtype),
+    return _tower(
+        model,
+        mean,
+        std,
+        arithmetic,
+        class_token=model.embeddings.class_embedding,
+        positions=model.embeddings.position_embedding.weight,
         first_norm=_norm(model.pre_layrnorm, arithmetic),
-        blocks=[_clip_block(layer, config, arithmetic) for layer in model.encoder.layers],
+        last_norm=None,  # CLIP normalises only what it pools
     )
 
 
-def _clip_block(layer: Any, config: Any, arithmetic: Arithmetic) -> Block:
+def siglip_tower(
+    model: Any, mean: Sequence[float], std: Sequence[float], arithmetic: Arithmetic
+) -> VisionTower:
+    """The tower of a transformers SiglipVisionModel (float32, on the CPU)."""
+    return _tower(
+        model,
+        mean,
+        std,
+        arithmetic,
+        class_token=None,
+        positions=model.embeddings.position_embedding.weight,
+        first_norm=None,
+        last_norm=_norm(model.post_layernorm, arithmetic),
+    )
+
+
+def eva_tower(model: Any, mean: Sequence[float], std: Sequence[float], arithmetic: Arithmetic) -> VisionTower:
+    """The tower of a transformers Blip2VisionModel or InstructBlipVisionModel (float32, on the CPU)."""
+    return _tower(
+        model,
+        mean,
+        std,
+        arithmetic,
+        class_token=model.embeddings.class_embedding[0, 0],
+        positions=model.embeddings.position_embedding[0],
+        first_norm=None,
+        last_norm=_norm(model.post_layernorm, arithmetic),
+    )
+
+
+def _tower(
+    model: Any,
+    mean: Sequence[float],
+    std: Sequence[float],
+    arithmetic: Arithmetic,
+    *,
+    class_token: Tensor | None,
+    positions: Tensor,
+    first_norm: Norm | None,
+    last_norm: Norm | None,
+) -> VisionTower:
     device, dtype = arithmetic.device, arithmetic.torch_dtype
-    attention, mlp = layer.self_attn, layer.mlp
-    projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-    up, down = mlp.fc1, mlp.fc2
+    channels = torch.tensor(std, dtype=torch.float32)
+    patches = model.embeddings.patch_embedding
+    return VisionTower(
+        arithmetic=arithmetic,
+        patch=model.config.patch_size,
+        scale=(1 / (255 * channels)).to(device),
+        shift=(-torch.tensor(mean, dtype=torch.float32) / channels).to(device),
+        embed=Linear(patches.weight.flatten(1), patches.bias, device, dtype),
+        class_token=None if class_token is None else class_token.to(device, dtype),
+        positions=positions.to(device, dtype),
+        first_norm=first_norm,
+        blocks=[_block(layer, model.config, arithmetic) for layer in model.encoder.layers],
+        last_norm=last_norm,
+    )
+
+
+def _qkv(attention: Any) -> tuple[Tensor, Tensor | None, Any]:
+    """Weight and bias of queries, keys and values side by side, and the output projection."""
+    if hasattr(attention, "qkv"):
+        return attention.qkv.weight, attention.qkv.bias, attention.projection
+    parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+    return torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts]), attention.out_proj
+
+
+def _block(layer: Any, config: Any, arithmetic: Arithmetic) -> Block:
+    device, dtype = arithmetic.device, arithmetic.torch_dtype
+    weight, bias, out = _qkv(layer.self_attn)
+    up, down = layer.mlp.fc1, layer.mlp.fc2
     activation, scale = _activation(config.hidden_act)
     return Block(
         attention_norm=_norm(layer.layer_norm1, arithmetic),
-        qkv=Linear(
-            torch.cat([p.weight for p in projections]),
-            torch.cat([p.bias for p in projections]),
-            device,
-            dtype,
-        ),
-        out=Linear(attention.out_proj.weight, attention.out_proj.bias, device, dtype),
+        qkv=Linear(weight, bias, device, dtype),
+        out=Linear(out.weight, out.bias, device, dtype),
         mlp_norm=_norm(layer.layer_norm2, arithmetic),
         up=Linear(up.weight * scale, up.bias * scale, device, dtype, activation),
         down=Linear(down.weight / scale, down.bias, device, dtype),
@@ -103,7 +169,7 @@ def _activation(name: str) -> tuple[Activation, float]:
             return "gelu", 1.0
         case "gelu_pytorch_tanh" | "gelu_new":
             return "gelu_tanh", 1.0
-    raise ValueError(f"activation {name!r} is not known here")
+    raise ModelUnavailable(f"the activation {name!r} of this checkpoint is not known here")
 
 
 def _norm(norm: nn.LayerNorm, arithmetic: Arithmetic) -> Norm:

@@ -21,9 +21,9 @@ from schemas.media import Modality
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
-        ("whisper", {}, "KIND one of whisper, clip"),
-        ("foo:bar", {}, "KIND one of whisper, clip"),
-        ("clip:", {}, "KIND one of whisper, clip"),
+        ("whisper", {}, "KIND one of whisper, clip, siglip"),
+        ("foo:bar", {}, "KIND one of whisper, clip, siglip"),
+        ("clip:", {}, "KIND one of whisper, clip, siglip"),
         ("whisper:huge", {}, "one of tiny.en, tiny"),
         ("whisper:random:huge", {}, "SIZE one of tiny.en, tiny"),
         ("whisper:random:tiny", {"transcribe": True}, "knows no words"),
@@ -185,7 +185,7 @@ def test_half_a_checkpoint(small_clip, tmp_path):
     assert featurizer.load().encode([np.zeros((1, 48, 48, 3), np.uint8)])[0].array.shape == (1, 36, 64)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(ModelUnavailable, match="cannot be read as a CLIP checkpoint"):
+    with pytest.raises(ModelUnavailable, match="cannot be read as a CLIPVisionModel"):
         featurizer.load()
     weights.unlink()
     with pytest.raises(ModelUnavailable, match=r"neither model\.safetensors nor"):
