@@ -123,8 +123,7 @@ class Pictures:
         instants = np.array([wish.time_ns for wish in self._wishes], np.int64)
         arguments = (self._timeline, self._limits, self._threads)
         if self._decoder == "decord":
-            container = self._open().format.name
-            reader = DecordReader(self._path, container, self._timeline, self._threads, instants)
+            reader = DecordReader(self._path, self._open(), *arguments, instants)
             yield from reader.frames()
             return
         exact = plan(self._timeline, instants)

@@ -3,7 +3,7 @@
 decord 0.6 knows frames by their number, in order of presentation. Asked for frames by number it seeks, and
 hands over others than those it was asked for (HEVC, MPEG-2, MPEG-4, H.264 with open GOPs); read from the
 beginning its frames are right. It loses the first frames of MPEG-TS, ignores edit lists and knows neither AV1
-nor Theora: those are refused.
+nor Theora, and turns pictures but does not mirror them: those are refused.
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ from collections.abc import Iterator
 
 import av
 import numpy as np
+from av.container import InputContainer
 
+from decoders.container import stream_at
+from decoders.limits import Limits
+from decoders.picture import display_matrix
 from decoders.selective import on_screen
 from decoders.timeline import Timeline
-from decoders.video import TimedFrame
+from decoders.video import TimedFrame, first_picture
 from schemas.grid import Nanoseconds
 from schemas.reasons import MediaError, Reason
 
@@ -30,22 +34,33 @@ class DecordReader:
     """
 
     def __init__(
-        self, path: str, container: str, timeline: Timeline, threads: int, instants_ns: Nanoseconds
+        self,
+        path: str,
+        container: InputContainer,
+        timeline: Timeline,
+        limits: Limits,
+        threads: int,
+        instants_ns: Nanoseconds,
     ) -> None:
         import decord
 
         track = timeline.video
         assert track is not None
         wanted = on_screen(timeline, instants_ns)
-        if wanted is None or track.discard.any() or container in REFUSED:
-            detail = f"decord cannot count the frames of this {container} file: use --decoder pyav"
-            raise MediaError(Reason.REFUSED_FORMAT, detail)
+        name = container.format.name
+        if wanted is None or track.discard.any() or name in REFUSED:
+            raise MediaError(
+                Reason.REFUSED_FORMAT, f"decord cannot count this {name} file's frames: use --decoder pyav"
+            )
+        first = first_picture(container, stream_at(container, track.index, av.VideoStream), limits)
+        if first is not None and _mirrored(first):
+            raise MediaError(Reason.REFUSED_FORMAT, "decord does not mirror pictures: use --decoder pyav")
         self.wanted = wanted
         try:
             self._reader = decord.VideoReader(path, decord.cpu(0), num_threads=threads)
             count = len(self._reader)
-        except decord.DECORDError as error:
-            raise MediaError(Reason.REFUSED_FORMAT, "decord cannot open it") from error
+        except (decord.DECORDError, RuntimeError) as error:
+            raise MediaError(Reason.REFUSED_FORMAT, "decord cannot open it: use --decoder pyav") from error
         shown = int((~track.discard).sum())
         if count != shown:
             detail = f"decord counts {count} frames where the container shows {shown}: use --decoder pyav"
@@ -66,3 +81,8 @@ class DecordReader:
             except self._error as error:
                 raise MediaError(Reason.CORRUPT, f"decord stops at frame {rank}") from error
             yield TimedFrame(av.VideoFrame.from_ndarray(picture, "rgb24"), int(start), int(end))
+
+
+def _mirrored(frame: av.VideoFrame) -> bool:
+    matrix = display_matrix(frame)
+    return matrix is not None and matrix[0] * matrix[4] < matrix[1] * matrix[3]

@@ -9,12 +9,10 @@ from decoders.container import open_media, read_head, stream_at
 from decoders.limits import DEFAULT, Limits
 from decoders.picture import orientation_filters, square_size
 from decoders.still import image_size, looks_like_image
-from decoders.timeline import Timeline, packets, read_timeline
-from decoders.video import configure
+from decoders.timeline import Timeline, read_timeline
+from decoders.video import first_picture
 from schemas.media import AudioStream, MediaInfo, VideoStream
 from schemas.reasons import MediaError, Reason
-
-_FIRST_PICTURE_PACKETS = 64
 
 
 def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
@@ -50,7 +48,7 @@ def _video(container: av.container.InputContainer, timeline: Timeline, limits: L
         return None
     stream = stream_at(container, track.index, av.VideoStream)
     context = stream.codec_context
-    frame = _first_picture(container, stream, limits)
+    frame = first_picture(container, stream, limits)
     width, height = (frame.width, frame.height) if frame is not None else (context.width, context.height)
     if width * height > limits.pixels:
         raise MediaError(Reason.TOO_LARGE, f"pictures of {width} x {height}")
@@ -60,20 +58,3 @@ def _video(container: av.container.InputContainer, timeline: Timeline, limits: L
     start, end = max(0, timeline.to_ns(track.start)), timeline.to_ns(track.end)
     frames = int((~track.discard).sum())
     return VideoStream(context.codec.canonical_name, width, height, start, end, frames)
-
-
-def _first_picture(
-    container: av.container.InputContainer, stream: av.VideoStream, limits: Limits
-) -> av.VideoFrame | None:
-    context = stream.codec_context
-    configure(context, limits, 1)
-    for count, packet in enumerate(packets(container, [stream])):
-        try:
-            frames = context.decode(packet)
-        except av.error.FFmpegError:
-            frames = []
-        if frames:
-            return frames[0]
-        if count >= _FIRST_PICTURE_PACKETS:
-            break
-    return None

@@ -16,6 +16,7 @@ from decoders.limits import Limits
 from decoders.selective import Action, Plan
 from decoders.timeline import NO_PTS, Timeline, Track, packets
 
+FIRST_PICTURE_PACKETS = 64
 SEEK_PACKETS = 600  # a stretch of unwanted packets worth seeking over
 _SEEKS_EXACTLY = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # by an index of packets, checked on arrival
 
@@ -38,6 +39,24 @@ def configure(context: av.codec.context.CodecContext, limits: Limits, threads: i
     context.thread_count = threads
     context.thread_type = "AUTO"
     context.options = {"max_pixels": str(limits.pixels)}
+
+
+def first_picture(
+    container: av.container.InputContainer, stream: av.VideoStream, limits: Limits
+) -> av.VideoFrame | None:
+    """The first frame that decodes, if any of the first packets gives one."""
+    context = stream.codec_context
+    configure(context, limits, 1)
+    for count, packet in enumerate(packets(container, [stream])):
+        try:
+            frames = context.decode(packet)
+        except av.error.FFmpegError:
+            frames = []
+        if frames:
+            return frames[0]
+        if count >= FIRST_PICTURE_PACKETS:
+            break
+    return None
 
 
 class FullReader:

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import importlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -28,7 +29,12 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Death:
-    """How a worker ended."""
+    """How a worker ended.
+
+    Attributes:
+        signal: that ended it; 0 for none.
+        peak_bytes: the most memory it held beyond what it began with.
+    """
 
     signal: int
     peak_bytes: int
@@ -162,7 +168,8 @@ def _reap(pid: int, children: set[int]) -> dict[str, Any]:
     os.kill(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    return {"known": True, "signal": ended_by, "peak_bytes": usage.ru_maxrss * 1024}
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # a worker begins with the zygote's memory
+    return {"known": True, "signal": ended_by, "peak_bytes": max(0, usage.ru_maxrss - held) * 1024}
 
 
 ZYGOTE = Zygote()
