@@ -58,7 +58,7 @@ def start(media: Path, output: Path, arguments: Sequence[str], **environment: st
 
 
 def digests(corpus: Path) -> dict[str, str]:
-    """File -> SHA-256 of what must not depend on the engine: index, ledger, shards; corpus.json but its dates."""
+    """File -> SHA-256 of what must not depend on the engine: tables, shards, corpus.json less dates."""
     record = json.loads((corpus / "corpus.json").read_text())
     for snapshot in record["snapshots"]:
         del snapshot["created"]

@@ -52,10 +52,10 @@ def _render(
         if isinstance(sound, av.AudioStream):
             time = np.arange(round(seconds * 48_000)) / 48_000
             tone = 0.3 * np.sin(2 * np.pi * (200 + 10 * number) * time)
-            frame = av.AudioFrame.from_ndarray(tone[None].astype(np.float32), format="fltp", layout="mono")
-            frame.sample_rate, frame.time_base, frame.pts = 48_000, Fraction(1, 48_000), 0
+            whole = av.AudioFrame.from_ndarray(tone[None].astype(np.float32), format="fltp", layout="mono")
+            whole.sample_rate, whole.time_base, whole.pts = 48_000, Fraction(1, 48_000), 0
             resampler = av.AudioResampler(sound.format, "mono", 48_000)
-            for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            for part in [*resampler.resample(whole), *resampler.resample(None)]:
                 container.mux(sound.encode(part))
             container.mux(sound.encode(None))
 

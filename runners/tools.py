@@ -1,4 +1,4 @@
-"""What the engines need and Python's registry does not hold: Beam's Prism, and Flink with Beam's job server."""
+"""What the engines need that is not Python: Beam's Prism, and Flink with Beam's job server."""
 
 from __future__ import annotations
 
