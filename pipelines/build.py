@@ -16,6 +16,8 @@ from pipelines.products import Products
 from pipelines.progress import Progress
 from schemas.manifest import InputRow
 
+STAGE_RAM = "12GB"  # weights of both encoders, frames decoded ahead, and one decoder a core
+
 
 @dataclass(frozen=True)
 class Build:
@@ -36,6 +38,7 @@ class Build:
     limits: Limits
     progress: Progress
     facts: Facts
+    accelerator: str | None = None
 
     @cached_property
     def members(self) -> Members:
@@ -46,3 +49,12 @@ class Build:
     def decode_workers(self) -> int:
         """Processes that decode ahead of the encoders."""
         return max(1, (os.cpu_count() or 2) - 1)
+
+    @property
+    def hints(self) -> dict[str, str]:
+        """Resource hints of the one stage that decodes and encodes.
+
+        Decoding and the encoders have the same ones: steps whose hints differ have environments of their
+        own, runners do not fuse across those, and every frame would cross a shuffle.
+        """
+        return {"accelerator": self.accelerator, "min_ram": STAGE_RAM} if self.accelerator else {}

@@ -46,10 +46,15 @@ def build_corpus(root: beam.Pipeline, build: Build) -> beam.PCollection:
     decoded = (
         needs
         | "By file" >> beam.GroupByKey()
-        | "Decode" >> beam.ParDo(DecodeMedia(build)).with_outputs(*build.featurizers, main="outcomes")
+        | "Decode"
+        >> beam.ParDo(DecodeMedia(build))
+        .with_resource_hints(**build.hints)
+        .with_outputs(*build.featurizers, main="outcomes")
     )
     encoded = [
-        decoded[column] | f"Featurize {column}" >> Featurize(featurizer, build.cache, build.progress)
+        decoded[column]
+        | f"Featurize {column}"
+        >> Featurize(featurizer, build.cache, build.progress).with_resource_hints(**build.hints)
         for column, featurizer in build.featurizers.items()
     ]
     outcomes = [decoded.outcomes, *encoded] | "Outcomes" >> beam.Flatten()

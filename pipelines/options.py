@@ -125,6 +125,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="REASON[,REASON]",
         help="look again at inputs that the ledger rejects for these reasons",
     )
+    parser.add_argument(
+        "--accelerator",
+        metavar="HINT",
+        help="Dataflow: GPUs for the stage that encodes, as type:nvidia-l4;count:1;install-nvidia-driver",
+    )
     return parser
 
 

@@ -106,6 +106,7 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
             columns=described,
             libraries=_libraries(),
         ),
+        accelerator=ours.accelerator,
     )
 
 
