@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from schemas.grid import Grid
 from schemas.media import DecodedFrames
+from schemas.reasons import MediaError, Reason
 
 Prepared = Mapping[str, "npt.NDArray[np.generic] | bytes"]
 
@@ -32,6 +33,11 @@ class FrameCollector:
         self._pts_ns[step] = pts_ns
 
     def finish(self) -> DecodedFrames:
+        """What was collected.
+
+        Raises:
+            MediaError: corrupt; a transform gave arrays of different shapes.
+        """
         names = self._prepared[0].keys() if self._prepared else ()
         columns = {name: _column([prepared[name] for prepared in self._prepared]) for name in names}
         return DecodedFrames(self._frame_of_step, self._pts_ns, columns)
@@ -41,4 +47,6 @@ def _column(values: list[npt.NDArray[np.generic] | bytes]) -> npt.NDArray[np.gen
     arrays = [value for value in values if not isinstance(value, bytes)]
     if not arrays:
         return [value for value in values if isinstance(value, bytes)]
+    if len({array.shape for array in arrays}) > 1:
+        raise MediaError(Reason.CORRUPT, "the pictures change their size on the way")
     return np.stack(arrays)

@@ -17,7 +17,7 @@ from schemas.grid import STEP_NS, Grid, Span
 from schemas.media import DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "MPO", "JPEG2000")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000")
 _TRANSPOSED = {5, 6, 7, 8}
 _ORIENTATION = 0x0112
 

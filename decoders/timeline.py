@@ -136,8 +136,8 @@ def packets(
         for packet in container.demux(*streams):
             if packet.size:
                 yield packet
-    except av.error.FFmpegError:
-        return
+    except (av.error.FFmpegError, IndexError):
+        return  # IndexError: PyAV, at the end of a file in which streams turned up that its header did not name
 
 
 def _ticks(timestamp: int | None) -> int:

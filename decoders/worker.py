@@ -113,7 +113,8 @@ def _do(connection: socket.socket, work: Work) -> None:
     except _TransformFailedError as error:
         watch.send({"kind": "bug", "detail": str(error)})
     except Exception as error:  # noqa: BLE001 - media may reach what nobody foresaw: that costs one item
-        detail = f"{type(error).__name__}: {error}"
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        detail = f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
         watch.send({"kind": "error", "reason": Reason.DECODER_CRASHED, "detail": detail})
 
 
