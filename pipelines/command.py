@@ -1,4 +1,4 @@
-"""The command `favor-data`: build, verify."""
+"""The command `favor-data`: build, verify, cache."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from pipelines.usage import UsageError
+
 USAGE = """\
 usage: favor-data COMMAND …
 
   build SOURCE… --output OUT   decode, align, encode: videos in, a corpus out
   verify OUT                   check a corpus against itself, byte for byte
+  cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
 
 favor-data COMMAND --help says more."""
 
@@ -23,13 +26,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0 if arguments else 2
     command, *rest = arguments
-    commands: dict[str, Callable[[list[str]], int]] = {"build": _build, "verify": _verify}
+    commands: dict[str, Callable[[list[str]], int]] = {"build": _build, "verify": _verify, "cache": _cache}
     if command not in commands:
         print(f"favor-data: unknown command {command!r}: one of {', '.join(commands)}", file=sys.stderr)
         return 2
     _quiet()
     try:
         return commands[command](rest)
+    except UsageError as error:
+        print(f"favor-data: {error}", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # the reader of our output has gone: not an error of ours
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (stands until the process ends)
         return 0
@@ -54,6 +60,12 @@ def _build(arguments: list[str]) -> int:
 
 def _verify(arguments: list[str]) -> int:
     from pipelines.verify import run
+
+    return run(arguments)
+
+
+def _cache(arguments: list[str]) -> int:
+    from pipelines.cache_command import run
 
     return run(arguments)
 

@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines import storage
@@ -46,7 +45,7 @@ def tar_extents(tar: str) -> dict[str, tuple[int, int]]:
 
     Raises:
         tarfile.TarError: not an uncompressed tar.
-        OSError: missing or unreadable.
+        FileNotFoundError, PermissionError, StorageError: it cannot be read.
     """
     with storage.open_read(tar) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
         return {member.name: (member.offset_data, member.size) for member in archive if member.isfile()}
@@ -108,7 +107,7 @@ def _download(uri: str, copy: IO[bytes]) -> None:
             copy.write(part)
             left -= len(part)
     if left:
-        raise OSError(f"{member.tar} ends inside {member.name}")
+        raise tarfile.ReadError(f"{member.tar} ends inside {member.name}")
 
 
 def _regular_file(path: str) -> os.stat_result:
@@ -121,13 +120,17 @@ def _regular_file(path: str) -> os.stat_result:
 
 @contextmanager
 def _as_media_errors(uri: str) -> Iterator[None]:
+    """A file that is not there or may not be read is the input's fault; a store that fails is not."""
     try:
-        yield
+        with storage.translated(uri):
+            yield
     except FileNotFoundError as error:
         raise MediaError(Reason.NOT_FOUND, f"{uri}: no such file") from error
-    except (OSError, tarfile.TarError) as error:
-        missing = isinstance(error, BeamIOError) and "does not exist" in str(error)
-        reason = Reason.NOT_FOUND if missing else Reason.UNREADABLE
-        raise MediaError(reason, f"{uri}: {getattr(error, 'strerror', None) or error}") from error
+    except (PermissionError, tarfile.TarError) as error:
+        raise MediaError(Reason.UNREADABLE, f"{uri}: {getattr(error, 'strerror', None) or error}") from error
+    except storage.StorageError as error:
+        if storage.is_local(uri):  # not a regular file, a loop of links, a name too long
+            raise MediaError(Reason.UNREADABLE, str(error)) from error
+        raise
     except ValueError as error:  # Beam: a path with a NUL byte, or a scheme without a file system
         raise MediaError(Reason.UNREADABLE, f"{uri}: {error}") from error

@@ -105,7 +105,7 @@ class Members:
             if product.suffix == "tar":
                 yield from self._frames(sample, product, content)
             else:
-                yield product.member, content
+                yield product.member, product.content(content)
 
     def _frames(self, sample: PlannedSample, product: Product, tar: bytes) -> Iterator[tuple[str, bytes]]:
         """`frame_KKK.jpg` of each step that has a frame; an image has one."""

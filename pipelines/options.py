@@ -10,6 +10,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.usage import UsageError
 from schemas.grid import STEP_NS, FrameAt, seconds_to_ns
 from schemas.reasons import Reason
 
@@ -28,18 +29,16 @@ _UNITS = {
 _RESERVED_COLUMNS = {"json", "txt", "flac", "jpg"}
 
 
-class UsageError(ValueError):
-    """An argument that cannot be used: one line that says what is wrong and how to mend it."""
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError where argparse would print its usage and leave."""
 
-
-class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
-        raise UsageError(f"{message} (favor-data build --help lists the options)")
+        raise UsageError(f"{message} ({self.prog} --help lists the options)")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Our own options; whatever it does not know must be Beam's."""
-    parser = _Parser(
+    parser = Parser(
         prog="favor-data build",
         description="Decode every source once and write aligned features as WebDataset shards.",
         epilog="Every Apache Beam option works too: --runner, --direct_num_workers, --project …",
@@ -140,19 +139,22 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         UsageError: unknown or unusable arguments.
     """
     ours, beams = build_parser().parse_known_args(list(argv))
-    _check_beam(beams)
+    check_beam(beams)
     if not any(argument.partition("=")[0] == "--runner" for argument in beams):
         beams.append("--runner=FnApiRunner")  # DirectRunner would first try to download Prism
     return ours, beams
 
 
-def _check_beam(arguments: list[str]) -> None:
-    parser = _Parser(prog="favor-data build", allow_abbrev=False, add_help=False)
+def check_beam(arguments: list[str]) -> None:
+    """Raises:
+    UsageError: an option that Beam does not know either.
+    """
+    parser = Parser(prog="favor-data build", allow_abbrev=False, add_help=False)
     for options in PipelineOptions.__subclasses__():
         options._add_argparse_args(parser)
     _, unknown = parser.parse_known_args(arguments)
     if unknown:
-        raise UsageError(f"unknown option {unknown[0]} (favor-data build --help lists the options)")
+        raise UsageError(f"unknown option {unknown[0]} (--help lists the options)")
 
 
 def columns(ours: argparse.Namespace) -> dict[str, str]:

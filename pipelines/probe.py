@@ -17,6 +17,7 @@ from schemas.digest import canonical_json
 from schemas.reasons import MediaError, Stage
 
 PROBE_VERSION = 1
+MEMO_SUFFIX = "probe"
 _PROBED = TypeAdapter(Probed)
 
 
@@ -54,10 +55,10 @@ class _Probe(beam.DoFn):
     def process(self, uri: str) -> Iterator[tuple[str, Probed | Rejection]]:
         try:
             memo = memo_key(uri, f"{PROBE_VERSION} {fetch.version(uri)}")
-            known = self._cache.find(memo, "json")
+            known = self._cache.find(memo, MEMO_SUFFIX)
             if known is None:
                 probed = self._read(uri)
-                self._cache.put(memo, "json", canonical_json(asdict(probed)))
+                self._cache.put(memo, MEMO_SUFFIX, canonical_json(asdict(probed)))
             else:
                 probed = _PROBED.validate_json(known)
         except MediaError as error:

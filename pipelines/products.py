@@ -56,6 +56,11 @@ class Product:
         """Its suffix in a shard; pictures have one a frame."""
         return f"{self.name}.npy" if self.suffix == "npy" else self.suffix
 
+    def content(self, entry: bytes) -> bytes:
+        """A shard's member from the cache entry; a text ends in a newline there (Beam writes no empty
+        object to S3)."""
+        return entry.removesuffix(b"\n") if self.suffix == "txt" else entry
+
 
 @dataclass(frozen=True)
 class Products:

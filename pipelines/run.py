@@ -25,13 +25,13 @@ from pipelines import options, storage
 from pipelines.build import Build
 from pipelines.build_corpus import build_corpus
 from pipelines.cache import Cache
-from pipelines.changes import OtherColumnsError, check_columns, read_ledger, sign, to_build
+from pipelines.changes import check_columns, read_ledger, sign, to_build
 from pipelines.finish import Facts
-from pipelines.options import UsageError
 from pipelines.products import products_of_build
 from pipelines.progress import Progress, ProgressBar
-from pipelines.sources import SourceError, read_sources
+from pipelines.sources import read_sources
 from pipelines.summary import summarize
+from pipelines.usage import UsageError
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
 from schemas.grid import ns_to_seconds
 from schemas.manifest import ManifestError
@@ -41,7 +41,11 @@ LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisp
 
 
 def run(argv: Sequence[str]) -> int:
-    """Exit status: 0 all accounted for and a sample written, 1 none written, 2 unusable arguments."""
+    """Exit status: 0 all accounted for and a sample written, 1 none written or a storage that fails.
+
+    Raises:
+        UsageError: what the user gave cannot be used.
+    """
     try:
         ours, beams = options.parse(argv)
         FileSystems.set_options(PipelineOptions(beams))  # an object store's address and keys
@@ -59,9 +63,8 @@ def run(argv: Sequence[str]) -> int:
         print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
               file=sys.stderr)  # fmt: skip
         return 1
-    except (UsageError, SourceError, ManifestError, ModelUnavailable, OtherColumnsError) as error:
-        print(f"favor-data: {error}", file=sys.stderr)
-        return 2
+    except (ManifestError, ModelUnavailable) as error:
+        raise UsageError(str(error)) from error
     corpus = Corpus.model_validate_json(storage.read_bytes(storage.join(build.output, CORPUS_NAME)))
     ledger = [row for name, row in read_ledger(build.output).items() if name in build.named]
     print(summarize(build.output, corpus, ledger, seconds))
@@ -72,7 +75,7 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
     """Everything that can be refused, refused before work begins.
 
     Raises:
-        UsageError, SourceError, ManifestError, ModelUnavailable, OtherColumnsError.
+        UsageError, ManifestError, ModelUnavailable.
     """
     output = storage.absolute(ours.output)
     specs = options.columns(ours)
@@ -141,7 +144,7 @@ def _column(featurizer: Featurizer) -> Column:
 def _check_writable(output: str) -> None:
     probe = storage.join(output, storage.STAGING, "writable")
     try:
-        storage.write_bytes(probe, output, b"")
+        storage.write_bytes(probe, output, b"writable")
         storage.delete(probe)
     except (storage.StorageError, ValueError) as error:
         raise UsageError(f"--output: {error}") from error

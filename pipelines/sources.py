@@ -14,6 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines import storage
 from pipelines.fetch import TarMember, tar_extents
+from pipelines.usage import UsageError
 from schemas.grid import seconds_to_ns
 from schemas.manifest import InputRow, ManifestError, ManifestRow, read_manifest
 from schemas.media import Modality
@@ -22,8 +23,8 @@ MANIFESTS = (".jsonl", ".csv", ".parquet")
 _SIDECARS = (".json", ".txt")
 
 
-class SourceError(ValueError):
-    """A SOURCE that cannot be used: one line that says what is wrong and how to mend it."""
+class SourceError(UsageError):
+    """A SOURCE that cannot be used."""
 
 
 def read_sources(sources: Sequence[str], output: str) -> Iterator[InputRow]:
@@ -93,11 +94,9 @@ def _pattern(pattern: str) -> Iterator[InputRow]:
 def _remote(source: str) -> Iterator[InputRow]:
     """An object, a pattern, or a prefix that ends in `/`."""
     try:
-        pattern = source + "**" if source.endswith("/") else source
-        [found] = FileSystems.match([pattern])
-    except (OSError, ValueError) as error:
+        paths = list(storage.sizes(source + "**" if source.endswith("/") else source))
+    except (PermissionError, storage.StorageError, ValueError) as error:
         raise SourceError(f"{source} cannot be listed: {error}") from error
-    paths = sorted(metadata.path for metadata in found.metadata_list)
     if not paths:
         raise SourceError(f"{source} matches nothing (a folder's address ends in /)")
     prefix = source if source.endswith("/") else source.rpartition("/")[0] + "/"
@@ -110,8 +109,8 @@ def _manifest(path: str) -> Iterator[InputRow]:
         with storage.open_read(path) as stream:
             for line, row in read_manifest(path, stream):
                 yield _input_row(path, line, row)
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (OSError, storage.StorageError) as error:
+        raise ManifestError(f"{path}: cannot be read: {error}") from error
 
 
 def _input_row(manifest: str, line: int, row: ManifestRow) -> InputRow:
@@ -144,7 +143,7 @@ def _tar(path: str, name: str) -> Iterator[InputRow]:
     """Raw media as video2dataset writes it: `KEY.mp4` with `KEY.json` and `KEY.txt` beside it."""
     try:
         members = tar_extents(path)
-    except (OSError, tarfile.TarError):
+    except (OSError, storage.StorageError, tarfile.TarError):
         yield InputRow(input=path, id=name, media=path)  # for the probe to reject
         return
     stem = PurePosixPath(name).with_suffix("").as_posix()

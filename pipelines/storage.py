@@ -9,6 +9,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EACCES, ENOENT
+from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from typing import IO
 
@@ -35,40 +38,91 @@ def join(base: str, *parts: str) -> str:
     return str(FileSystems.join(base, *parts))
 
 
+class StorageError(Exception):
+    """Reading or writing failed for a reason that lies outside the job: one line that names the file."""
+
+
+def _client_errors() -> tuple[type[Exception], ...]:
+    """What the object stores' clients raise that is no OSError; a client may not be installed."""
+    found: list[type[Exception]] = []
+    for module, name in (
+        ("apache_beam.io.aws.clients.s3.messages", "S3ClientError"),
+        ("botocore.exceptions", "BotoCoreError"),
+        ("google.api_core.exceptions", "GoogleAPIError"),
+    ):
+        with suppress(ImportError):
+            found.append(getattr(import_module(module), name))
+    return tuple(found)
+
+
+ERRORS: tuple[type[Exception], ...] = (OSError, *_client_errors())
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """One meaning for each storage's own errors.
+
+    Raises:
+        FileNotFoundError, PermissionError: of this file; the storage itself is well.
+        StorageError: everything else.
+    """
+    try:
+        yield
+    except ERRORS as error:
+        if isinstance(error, (FileNotFoundError, PermissionError)):
+            raise
+        code = _http_status(error)
+        if code == HTTPStatus.NOT_FOUND or "Path does not exist" in str(error):
+            raise FileNotFoundError(ENOENT, "no such object", path) from error
+        if code == HTTPStatus.FORBIDDEN:
+            raise PermissionError(EACCES, "access denied", path) from error
+        raise StorageError(f"{path}: {getattr(error, 'strerror', None) or _one_line(error)}") from error
+
+
+def _http_status(error: Exception) -> int | None:
+    details = getattr(error, "exception_details", None) or {}
+    causes = [error, *details.values(), error.__cause__, error.__context__]
+    return next((code for cause in causes if isinstance(code := getattr(cause, "code", None), int)), None)
+
+
+def _one_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def exists(path: str) -> bool:
-    """Whether a file or object is there."""
-    return bool(FileSystems.exists(path))
+    """Whether a file or object is there; raises StorageError."""
+    with translated(path):
+        return bool(FileSystems.exists(path))
 
 
 def size(path: str) -> int:
-    """Bytes.
-
-    Raises:
-        OSError: not there.
-    """
-    return int(FileSystems.get_filesystem(path).size(path))
+    """Bytes; raises as `translated` does."""
+    with translated(path):
+        return int(FileSystems.get_filesystem(path).size(path))
 
 
-def open_read(path: str) -> IO[bytes]:
+@contextmanager
+def open_read(path: str) -> Iterator[IO[bytes]]:
     """The stored bytes as they are, never decompressed by their name.
 
     Raises:
-        OSError: missing or unreadable.
+        FileNotFoundError, PermissionError, StorageError: also while the block reads.
     """
-    stream: IO[bytes] = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return stream
+    with translated(path), FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        yield stream
 
 
 def read_bytes(path: str) -> bytes:
-    """Raises:
-    OSError: missing or unreadable.
-    """
+    """Raises as `open_read` does."""
     with open_read(path) as stream:
         return stream.read()
 
 
-class StorageError(Exception):
-    """Reading or writing failed for a reason that lies outside the job: one line that names the file."""
+def sizes(pattern: str) -> dict[str, int]:
+    """Path -> bytes of the files that match, sorted; raises StorageError."""
+    with translated(pattern):
+        [found] = FileSystems.match([pattern])
+    return {m.path: m.size_in_bytes for m in sorted(found.metadata_list, key=lambda m: str(m.path))}
 
 
 @contextmanager
@@ -85,11 +139,11 @@ def atomic_writer(path: str, root: str) -> Iterator[IO[bytes]]:
         with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
             yield stream
         _rename(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         _try_delete(temporary)
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
-    except BaseException:
-        _try_delete(temporary)
+        if isinstance(error, ERRORS):
+            reason = getattr(error, "strerror", None) or _one_line(error)
+            raise StorageError(f"{path} cannot be written: {reason}") from error
         raise
 
 
@@ -103,15 +157,20 @@ def sweep(root: str) -> None:
     """Removes what killed builds left in `ROOT/.tmp`: files of processes that no longer run here, and
     those of other machines after a day."""
     staging = join(root, STAGING)
+    with suppress(*ERRORS):
+        _sweep(staging)
+    if is_local(staging):
+        with suppress(OSError):  # another build's files are in it, or it is not there
+            Path(staging).rmdir()
+
+
+def _sweep(staging: str) -> None:
     [found] = FileSystems.match([join(staging, "*")])
     for metadata in found.metadata_list:
         host, _, process = FileSystems.split(metadata.path)[1].rpartition("-")[0].rpartition("-")
         old = metadata.last_updated_in_seconds < time.time() - _FOREIGN_AGE_S
         if (host == _HOST and not _runs(int(process))) or (host != _HOST and old):
             _try_delete(metadata.path)
-    if is_local(staging):
-        with suppress(OSError):  # another build's files are in it, or it is not there
-            Path(staging).rmdir()
 
 
 def _runs(process: int) -> bool:
@@ -132,13 +191,13 @@ def delete(path: str) -> None:
     """
     try:
         FileSystems.delete([path])
-    except OSError as error:
+    except ERRORS as error:
         if exists(path):
-            raise StorageError(f"{path} cannot be removed: {error}") from error
+            raise StorageError(f"{path} cannot be removed: {_one_line(error)}") from error
 
 
 def _try_delete(path: str) -> None:
-    with suppress(OSError):  # the disk or server that failed may fail here too; `sweep` comes again
+    with suppress(*ERRORS):  # the disk or server that failed may fail here too; `sweep` comes again
         FileSystems.delete([path])
 
 

@@ -25,7 +25,7 @@ def summarize(output: str, corpus: Corpus, ledger: Sequence[Mapping[str, Any]], 
     media = corpus.seconds["media"]
     lines = [
         ("inputs", f"{len(ledger)}: {len(ledger) - len(rejected)} done, {len(rejected)} rejected"),
-        ("samples", f"{samples}, {counts.shards} shards, {_bytes(counts.bytes)}"),
+        ("samples", f"{samples}, {counts.shards} shards, {bytes_text(counts.bytes)}"),
         ("media", f"{media:.1f} s in the corpus; this build took {seconds:.1f} s"),
     ]
     for name, column in sorted(corpus.columns.items()):
@@ -40,7 +40,8 @@ def summarize(output: str, corpus: Corpus, ledger: Sequence[Mapping[str, Any]], 
     return "\n".join(table)
 
 
-def _bytes(size: float) -> str:
+def bytes_text(size: float) -> str:
+    """ "9.35 MB"."""
     for unit in _UNITS[:-1]:
         if size < 1000:
             return f"{size:.3g} {unit}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -16,11 +15,12 @@ from typing import Any
 
 import numpy as np
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 from pydantic import ValidationError
 
-from pipelines import storage
+from pipelines import options, storage
 from pipelines.cache import Cache
-from pipelines.products import PLACEMENT, Products, Stream, products_of_build
+from pipelines.products import PLACEMENT, STREAM_OF, Products, products_of_build
 from schemas.corpus import (
     CACHE_NAME,
     CORPUS_NAME,
@@ -40,10 +40,12 @@ Row = dict[str, Any]
 
 def run(argv: Sequence[str]) -> int:
     """Exit status: 0 without a fault, 1 with, 2 where there is no corpus."""
-    parser = argparse.ArgumentParser(prog="favor-data verify", description="Check a corpus, byte for byte.")
+    parser = options.Parser(prog="favor-data verify", description="Check a corpus, byte for byte.")
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--cache", metavar="DIR", help="where the features are cached (OUT/cache)")
-    arguments = parser.parse_args(argv)
+    arguments, beams = parser.parse_known_args(argv)
+    options.check_beam(beams)
+    FileSystems.set_options(PipelineOptions(beams))  # an object store's address and keys
     output = storage.absolute(arguments.corpus)
     if not storage.exists(storage.join(output, CORPUS_NAME)):
         print(
@@ -61,7 +63,7 @@ def verify(output: str, cache: str | None = None) -> Iterator[str]:
     """One line a fault: what, where."""
     try:
         corpus = Corpus.model_validate_json(storage.read_bytes(storage.join(output, CORPUS_NAME)))
-    except (ValidationError, OSError) as error:
+    except (ValidationError, OSError, storage.StorageError) as error:
         yield f"{CORPUS_NAME}: cannot be read: {str(error).splitlines()[0]}"
         return
     index, ledger = _table(output, INDEX_NAME, INDEX), _table(output, LEDGER_NAME, LEDGER)
@@ -88,7 +90,7 @@ def _table(output: str, name: str, schema: Any) -> list[Row] | str:
     try:
         with storage.open_read(storage.join(output, name)) as stream:
             return read_rows(stream, schema)
-    except (OSError, ValueError) as error:
+    except (OSError, storage.StorageError, ValueError) as error:
         return f"{name}: cannot be read: {error}"
 
 
@@ -135,7 +137,7 @@ def _snapshot_faults(output: str, corpus: Corpus) -> Iterator[str]:
         name = snapshot_index_name(snapshot.name)
         try:
             content = storage.read_bytes(storage.join(output, *name.split("/")))
-        except OSError:
+        except (OSError, storage.StorageError):
             yield f"{name}: missing"
             continue
         if hashlib.sha256(content).hexdigest() != snapshot.index_sha256:
@@ -152,9 +154,8 @@ def _file_faults(output: str, corpus: Corpus, index: list[Row]) -> Iterator[str]
     for snapshot in corpus.snapshots:
         rows = _table(output, snapshot_index_name(snapshot.name), INDEX)
         known |= {row["shard"] for row in rows} if isinstance(rows, list) else set()
-    [found] = FileSystems.match([storage.join(output, "shards", "*")])
-    for metadata in found.metadata_list:
-        name = "shards/" + FileSystems.split(metadata.path)[1]
+    for path in storage.sizes(storage.join(output, "shards", "*")):
+        name = "shards/" + FileSystems.split(path)[1]
         if name not in known:
             yield f"{name}: no snapshot names this file"
 
@@ -226,15 +227,14 @@ class _ShardChecker:
     def _cache_faults(self, row: Row, record: Row, members: Mapping[str, bytes]) -> Iterator[str]:
         """Members against the cache, where the cache still holds them."""
         span = Span(*record["span_ns"])
-        for modality, stream in ((Modality.VIDEO, Stream.FRAMES), (Modality.AUDIO, Stream.AUDIO),
-                                 (Modality.IMAGE, Stream.IMAGE)):  # fmt: skip
+        for modality, stream in STREAM_OF.items():
             if not (sha256 := (row["digests"] or {}).get(str(modality))):
                 continue
             for product in self.products.of(stream):
                 if product.name == PLACEMENT or product.suffix == "tar" or product.member not in members:
                     continue
                 cached = self.cache.find(self.products.key(sha256, stream, span, product), product.suffix)
-                if cached is not None and cached != members[product.member]:
+                if cached is not None and product.content(cached) != members[product.member]:
                     yield f"{product.member} differs from the cache's"
 
 
