@@ -110,6 +110,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--lora-rank", type=int, default=32, help="0: the whole language model is trained")
     parser.add_argument("--lora-targets", nargs="+", default=VICUNA_ATTENTION, metavar="MODULE")
+    parser.add_argument("--width", type=int, default=768, help="of the Q-Former (%(default)s)")
     parser.add_argument("--mask", type=CausalMask, choices=list(CausalMask), default=CausalMask.PAPER)
     parser.add_argument("--multi-resolution", action="store_true", help="video-SALMONN's windows")
     parser.add_argument("--workers", type=int, default=2)
@@ -125,7 +126,13 @@ def build_model(options: argparse.Namespace, collate: Synchronise) -> Favor:
     if options.lora_rank:
         llm = with_lora(llm, options.lora_rank, options.lora_rank, targets=options.lora_targets)
     resolutions = VIDEO_SALMONN_RESOLUTIONS if options.multi_resolution else FAVOR_RESOLUTION
-    config = QFormerConfig(rows=collate.rows, resolutions=resolutions, mask=options.mask)
+    config = QFormerConfig(
+        feature_width=2 * options.width,
+        rows=collate.rows,
+        width=options.width,
+        resolutions=resolutions,
+        mask=options.mask,
+    )
     tokenizer = AutoTokenizer.from_pretrained(options.llm)
     return Favor(config, collate.visual_width, collate.audio_width, llm, tokenizer).to(options.device)
 
