@@ -27,7 +27,7 @@ def speech():
     recordings = []
     for path in sorted(SPEECH.glob("*.flac"))[:3]:
         pcm = ffmpeg("-i", path, "-ar", 16000, "-ac", 1, "-f", "f32le")
-        recordings.append((np.frombuffer(pcm, np.float32), path.with_suffix(".txt").read_text()))
+        recordings.append((np.frombuffer(pcm, np.float32).copy(), path.with_suffix(".txt").read_text()))
     assert recordings
     return recordings
 

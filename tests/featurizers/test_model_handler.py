@@ -58,7 +58,7 @@ def test_batches_are_filled_by_rows(featurizer):
     with Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
         batches = (
             pipeline
-            | beam.Create([(str(n), frames(1).repeat(size, axis=0)) for n, size in enumerate(sizes)])
+            | beam.Create([(str(n), frames(size, side=1)) for n, size in enumerate(sizes)])
             | beam.BatchElements(**handler.batch_elements_kwargs())
         )
         assert_that(batches, check)

@@ -124,7 +124,6 @@ from featurizers.resolve import resolve
 try:
     featurizer = resolve("clip", f"clip:{sys.argv[1]}", device="cpu", dtype="float32")
     print(featurizer.fingerprint().digest)
-    featurizer.load()
 except ModelUnavailable as error:
     sys.exit(f"ONE LINE: {error}")
 """
