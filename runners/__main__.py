@@ -1,4 +1,4 @@
-"""`python -m runners compare`: one corpus on several engines; exit status 1 where their bytes differ."""
+"""`python -m runners`: one corpus on several engines; exit status 1 where their bytes differ."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from runners.build import digests, start
+from runners.build import digests, samples, start
 from runners.clips import make_clips
 from runners.engines import ENGINES
-from runners.shuffle import archive_into, shuffled_bytes
+from runners.shuffle import moved
 from runners.tools import Unavailable
 
 LIGHT = ["--whisper", "random:tiny", "--clip", "random:vit-b-32", "--shard-size", "2MB"]
@@ -20,34 +20,30 @@ LIGHT = ["--whisper", "random:tiny", "--clip", "random:vit-b-32", "--shard-size"
 def main() -> int:
     """Exit status: 0 where every engine asked for built the same bytes."""
     parser = argparse.ArgumentParser(prog="python -m runners", description=__doc__)
-    parser.add_argument("engines", nargs="*", default=list(ENGINES), help=f"of {', '.join(ENGINES)}")
+    parser.add_argument(
+        "engines", nargs="*", help=f"of {', '.join(ENGINES)}; the first is the reference (all)"
+    )
     parser.add_argument("--clips", type=int, default=64, help="how many short clips (%(default)s)")
     parser.add_argument("--timeout", type=float, default=900, help="seconds a build may take (%(default)s)")
     asked = parser.parse_args()
     if unknown := set(asked.engines) - set(ENGINES):
         parser.error(f"unknown engine {unknown.pop()}: one of {', '.join(ENGINES)}")
     with tempfile.TemporaryDirectory(prefix="favor-data-runners-") as folder:
-        return compare(Path(folder), asked.engines, asked.clips, asked.timeout)
+        return compare(Path(folder), asked.engines or list(ENGINES), asked.clips, asked.timeout)
 
 
 def compare(folder: Path, engines: list[str], clips: int, timeout: float) -> int:
-    """Builds the corpus on each engine in turn, the first being what the others are compared with."""
-    print(f"runners: making {clips} clips", flush=True)
+    """Builds the corpus on each engine in turn and compares it with the first's."""
+    _say(f"making {clips} clips")
     make_clips(folder / "media", clips)
     reference: dict[str, str] = {}
     status = 0
     for engine in engines:
-        try:
-            arguments = ENGINES[engine]()
-        except Unavailable as error:
-            print(f"runners: {engine}: not compared: {error}", flush=True)
-            status = 1
-            continue
         began = time.monotonic()
-        output, archive = folder / engine, folder / f"{engine}-archive"
-        build = start(folder / "media", output, LIGHT + arguments, FLINK_CONF_DIR=str(archive_into(archive)))
-        if build.wait(timeout):
-            print(f"runners: {engine}: FAILED\n{build.log.read_text()[-4000:]}", flush=True)
+        try:
+            output = _build(folder, engine, timeout)
+        except (Unavailable, RuntimeError) as error:
+            _say(f"{engine}: {error}")
             status = 1
             continue
         made = digests(output)
@@ -55,10 +51,28 @@ def compare(folder: Path, engines: list[str], clips: int, timeout: float) -> int
         different = sorted(name for name in reference | made if reference.get(name) != made.get(name))
         status |= bool(different)
         verdict = f"DIFFERS in {', '.join(different)}" if different else f"{len(made)} files, the same bytes"
-        print(f"runners: {engine}: {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
-        if jobs := shuffled_bytes(archive):
-            print(f"runners: {engine}: {jobs} bytes between Flink's tasks", flush=True)
+        _say(f"{engine}: {samples(output)} samples, {verdict} ({time.monotonic() - began:.0f} s)")
+        if (archive := folder / f"{engine}-run" / "archive").exists():
+            bytes_moved, count = moved(archive), samples(output)
+            _say(
+                f"{engine}: {bytes_moved.shuffled / count:.0f} bytes a sample through shuffles, "
+                f"{bytes_moved.between_tasks / count:.0f} between tasks in all"
+            )
     return status
+
+
+def _build(folder: Path, engine: str, timeout: float) -> Path:
+    run = folder / f"{engine}-run"
+    run.mkdir()
+    with ENGINES[engine](run) as arguments:
+        build = start(folder / "media", folder / engine, LIGHT + arguments)
+        if code := build.wait(timeout):
+            raise RuntimeError(f"exit status {code}\n{build.log.read_text()[-4000:]}")
+    return build.output
+
+
+def _say(line: str) -> None:
+    print(f"runners: {line}", flush=True)
 
 
 if __name__ == "__main__":

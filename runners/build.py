@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from runners import tools
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,36 +25,26 @@ class Started:
     log: Path
 
     def wait(self, timeout: float) -> int:
-        """Exit status; the build is ended when it takes longer than `timeout` seconds."""
+        """Exit status; the build is interrupted when it takes longer than `timeout` seconds."""
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.process.terminate()
+            self.process.send_signal(signal.SIGINT)
             return self.process.wait()
 
 
-def start(media: Path, output: Path, arguments: Sequence[str], **environment: str) -> Started:
+def start(media: Path, output: Path, arguments: Sequence[str]) -> Started:
     """Starts `python -m pipelines.build_corpus MEDIA --output OUTPUT ARGUMENTS…`."""
-    bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     log = output.with_name(f"{output.name}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.build_corpus",
-        str(media),
-        "--output",
-        str(output),
-        *arguments,
-    ]
-    with log.open("wb") as stream:
+    job = [sys.executable, "-m", "pipelines.build_corpus"]
+    with log.open("ab") as stream:
         process = subprocess.Popen(  # noqa: S603
-            command,
+            [*job, str(media), "--output", str(output), *arguments],
             cwd=ROOT,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            # Beam's pool of worker processes calls whatever `python` comes first on PATH.
-            env={**os.environ, "PATH": bin_first, "PYTHONPATH": str(ROOT), **environment},
+            env={**tools.environment(), "PYTHONPATH": str(ROOT)},
         )
     return Started(process, output, log)
 
@@ -66,3 +58,8 @@ def digests(corpus: Path) -> dict[str, str]:
     for path in [corpus / "index.parquet", corpus / "ledger.parquet", *sorted(corpus.glob("shards/*.tar"))]:
         found[str(path.relative_to(corpus))] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
+
+
+def samples(corpus: Path) -> int:
+    """How many samples a corpus holds."""
+    return int(json.loads((corpus / "corpus.json").read_text())["counts"]["samples"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import textwrap
 from importlib.metadata import version
 from pathlib import Path
@@ -83,11 +84,16 @@ def _folded(line: str) -> str:
     return line[:70] + "\n" + "".join(f" {line[i : i + 69]}\n" for i in range(70, len(line), 69))
 
 
-def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
+def environment() -> dict[str, str]:
+    """This process's, with our own `python` first: Beam's pool of worker processes calls what PATH names."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def _run(command: list[str], more: dict[str, str] | None = None) -> None:
     if shutil.which(command[0]) is None:
         raise Unavailable(f"{command[0]} is not installed")
     done = subprocess.run(  # noqa: S603
-        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
+        command, env={**os.environ, **(more or {})}, capture_output=True, text=True, check=False
     )
     if done.returncode:
         errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or ["failed"]
