@@ -18,6 +18,7 @@ from decoders.downmix import Downmix
 from decoders.limits import Limits
 from decoders.timeline import Timeline, Track, packets
 from decoders.video import configure
+from schemas.reasons import MediaError, Reason
 
 # A timestamp within this of where the samples so far end is jitter. At least two ticks.
 JITTER = Fraction(4, 1000)
@@ -25,6 +26,7 @@ JITTER = Fraction(4, 1000)
 # (FFmpeg's Ogg Vorbis, by 9 ms where the block size changes).
 LASTING = Fraction(1, 5)
 LASTING_FRAMES = 4
+RATES = (1_000, 1_000_000)  # Hz; anything else is damage
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,11 @@ class _Placed:
 
 
 class SoundReader:
-    """Decodes one stream from its beginning."""
+    """Decodes one stream from its beginning.
+
+    Raises:
+        MediaError: corrupt, for a sample rate that no sound has.
+    """
 
     def __init__(self, container: av.container.InputContainer, timeline: Timeline, limits: Limits) -> None:
         assert timeline.audio is not None
@@ -54,10 +60,13 @@ class SoundReader:
         self.track: Track = timeline.audio
         self.stream = stream_at(container, self.track.index, av.AudioStream)
         self.rate = self.stream.codec_context.sample_rate
+        if not self.rate or not RATES[0] <= self.rate <= RATES[1]:
+            raise MediaError(Reason.CORRUPT, f"sound of {self.rate} Hz")
         self.lost = 0  # packets that did not decode
         self.gaps = 0
         self._next: int | None = None  # where the samples so far end, in samples of media time
         self._last: int | None = None  # where the last decoded frame ends
+        self._end = round((self.track.end + self.track.time_base - timeline.zero) * self.rate)
         self._overlap = 0  # samples still to be dropped, for the media has had their time already
         self._tolerance = max(JITTER, 2 * self.track.time_base) * self.rate
         configure(self.stream.codec_context, limits, 1)
@@ -89,8 +98,9 @@ class SoundReader:
         samples = ahead.popleft().samples
         cut = min(self._overlap, samples.size)
         self._overlap -= cut
-        if cut < samples.size:
-            yield Sound(self._next, self.rate, samples[cut:])
+        kept = samples[cut : cut + max(0, self._end - self._next)]  # padding may follow the end
+        if kept.size:
+            yield Sound(self._next, self.rate, kept)
         self._next += samples.size - cut
 
     def _deviations(self, ahead: deque[_Placed]) -> npt.NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import av
 import av.container
 
+from decoders.audio import RATES
 from decoders.container import open_media, read_head, stream_at
 from decoders.limits import DEFAULT, Limits
 from decoders.picture import orientation_filters, square_size
@@ -36,8 +37,8 @@ def _audio(container: av.container.InputContainer, timeline: Timeline) -> AudioS
     if track is None:
         return None
     context = stream_at(container, track.index, av.AudioStream).codec_context
-    if not context.sample_rate:
-        raise MediaError(Reason.CORRUPT, "sound without a sample rate")
+    if not context.sample_rate or not RATES[0] <= context.sample_rate <= RATES[1]:
+        raise MediaError(Reason.CORRUPT, f"sound of {context.sample_rate} Hz")
     start, end = max(0, timeline.to_ns(track.start)), timeline.to_ns(track.end)
     return AudioStream(context.name, context.sample_rate, context.channels, start, end)
 

@@ -137,7 +137,7 @@ def packets(
             if packet.size:
                 yield packet
     except (av.error.FFmpegError, IndexError):
-        return  # IndexError: PyAV, at the end of a file in which streams turned up that its header did not name
+        return  # IndexError: PyAV, at the end of a file with streams that its header did not name
 
 
 def _ticks(timestamp: int | None) -> int:
