@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
+import select
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +27,8 @@ from decoders.clips import decode_clips
 from decoders.probe import probe
 from schemas.grid import SECOND_NS, STEP_NS, Grid, Span
 from schemas.media import ClipRequest, DecodedClip
+
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -165,16 +170,52 @@ READERS: dict[str, Callable[[Case, Path], Alignment]] = {
 }
 
 
-def _isolated(reader: str, case: Case, path: Path) -> Alignment | str:
-    """In a process of its own: other people's readers crash and hang on some of these files."""
-    command = [sys.executable, "-m", "benchmarks.alignment", "--one", reader, case.name, str(path)]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
-    except subprocess.TimeoutExpired:
-        return "hangs"
-    if done.returncode < 0:
-        return "crashes"
-    return Alignment(**json.loads(done.stdout.splitlines()[-1])) if not done.returncode else "fails"
+class Isolated:
+    """One reader in a process of its own: other people's readers crash and hang on some of these files."""
+
+    def __init__(self, reader: str) -> None:
+        self.reader = reader
+        self._process: subprocess.Popen[str] | None = None
+
+    def measure(self, case: Case, path: Path) -> Alignment | str:
+        """What was measured, or how it failed."""
+        if self._process is None:
+            command = [sys.executable, "-m", "benchmarks.alignment", "--serve", self.reader]
+            self._process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print(case.name, path, file=process.stdin, flush=True)
+        if not select.select([process.stdout], [], [], PATIENCE_SECONDS)[0]:
+            self.close()
+            return "hangs"
+        answer = process.stdout.readline()
+        if not answer:
+            self.close()
+            return "crashes"
+        found = json.loads(answer)
+        return Alignment(**found) if found else "fails"
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def serve(reader: str) -> None:
+    """Measure the files named on standard input, `CASE PATH` a line; a line of JSON for each."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a reader prints is not an answer
+    for line in sys.stdin:
+        name, path = line.split()
+        case = next(case for case in CASES if case.name == name)
+        try:
+            found = asdict(READERS[reader](case, Path(path)))
+        except Exception:  # noqa: BLE001 - another project's reader may fail in any way
+            found = {}
+        print(json.dumps(found), file=answers, flush=True)
 
 
 def table(folder: Path) -> str:
@@ -185,9 +226,10 @@ def table(folder: Path) -> str:
         f"|---|{'---:|' * (len(readers) + 2)}",
     ]
     worst = 0.0
+    isolated = {name: Isolated(name) for name in readers}
     for case in CASES:
         path = make(case, folder)
-        found = {reader: _isolated(reader, case, path) for reader in readers}
+        found = {name: reader.measure(case, path) for name, reader in isolated.items()}
         ours = found["favor-data"]
         assert isinstance(ours, Alignment), (case.name, ours)
         if ours.sound_ms is not None and case.tolerance_ms < 10:
@@ -196,6 +238,8 @@ def table(folder: Path) -> str:
         frames = "" if ours.wrong_frames is None else f"{ours.wrong_frames} of {ours.steps}"
         allowed = f"{case.tolerance_ms:.0f}" if ours.sound_ms is not None else ""
         lines.append(f"| {case.name} | {cells} | {frames} | {allowed} |")
+    for reader in isolated.values():
+        reader.close()
     head = HEAD.format(files=len(CASES), worst=worst, missing=_missing(readers))
     return head + "\n".join(lines) + "\n"
 
@@ -231,12 +275,10 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, metavar="FILE")
-    parser.add_argument("--one", nargs=3, metavar=("READER", "CASE", "PATH"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", metavar="READER", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:
-        reader, name, path = arguments.one
-        case = next(case for case in CASES if case.name == name)
-        sys.stdout.write(json.dumps(asdict(READERS[reader](case, Path(path)))) + "\n")
+    if arguments.serve:
+        serve(arguments.serve)
         return
     with tempfile.TemporaryDirectory() as folder:
         page = table(Path(folder))
