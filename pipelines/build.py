@@ -23,10 +23,12 @@ STAGE_RAM = "12GB"  # weights of both encoders, frames decoded ahead, and one de
 class Build:
     """Picklable; the parts of it that travel to workers are small.
 
-    `rows` are the inputs to look at, `named` the names of all that the user gave.
+    `rows` are the inputs to look at, which the job reads from the file `inputs`; `named` the names of all
+    that the user gave.
     """
 
     rows: tuple[InputRow, ...]
+    inputs: str
     named: frozenset[str]
     output: str
     cache: Cache

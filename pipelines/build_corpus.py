@@ -20,6 +20,7 @@ from pipelines.decode import DecodeMedia
 from pipelines.featurize import Featurize
 from pipelines.finish import Finish, LedgerRows
 from pipelines.growth import LEAVING, STANDING, CompareWithCorpus, OtherInputs, ReadCorpus
+from pipelines.inputs import ReadInputs
 from pipelines.needs import FindNeeds
 from pipelines.plan import REJECTED, MergeRows, PlanSamples
 from pipelines.probe import ProbeMedia
@@ -30,7 +31,7 @@ from pipelines.shards import WriteShards
 def build_corpus(root: beam.Pipeline, build: Build) -> beam.PCollection:
     """The graph. Gives one Corpus: what corpus.json says."""
     corpus = root | "Read corpus" >> ReadCorpus(build.output)
-    rows = root | "Read sources" >> beam.Create(build.rows)
+    rows = root | "Read sources" >> ReadInputs(build.inputs)
     probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits)
     planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(build.clip_ns)
     samples = planned.parts | "Merge rows" >> MergeRows()

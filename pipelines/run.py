@@ -21,7 +21,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 from decoders.limits import Limits
 from featurizers.featurizer import Featurizer, ModelUnavailable
 from featurizers.resolve import resolve
-from pipelines import options, storage
+from pipelines import inputs, options, storage
 from pipelines.build import Build
 from pipelines.build_corpus import build_corpus
 from pipelines.cache import Cache
@@ -84,8 +84,8 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
         column: _column(_featurizer(column, spec, ours, transcribe=False)) for column, spec in specs.items()
     }
     products = products_of_build(described, _recorded(ours))
-    inputs = {row.input: row for row in read_sources(ours.sources, output)}  # what two SOURCEs name is one
-    rows = sign(inputs.values(), products, ours.clip_ns)
+    given = {row.input: row for row in read_sources(ours.sources, output)}  # what two SOURCEs name is one
+    rows = sign(given.values(), products, ours.clip_ns)
     ledger = read_ledger(output)
     check_columns(output, rows, ledger, products)
     lacking = to_build(rows, ledger, ours.retry)
@@ -93,7 +93,8 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
         _check_writable(output)
     return Build(
         rows=lacking,
-        named=frozenset(inputs),
+        inputs=storage.staging_path(output),
+        named=frozenset(given),
         output=output,
         cache=Cache(storage.absolute(ours.cache) if ours.cache else storage.join(output, CACHE_NAME)),
         featurizers=featurizers,
@@ -161,7 +162,11 @@ def _run_pipeline(build: Build, beams: list[str]) -> None:
     pipeline_options = PipelineOptions(beams)
     pipeline_options.view_as(SetupOptions).save_main_session = False
     try:
-        with ProgressBar(build.progress), beam.Pipeline(options=pipeline_options) as root:
+        with (
+            inputs.staged(build.rows, build.inputs, build.output),
+            ProgressBar(build.progress),
+            beam.Pipeline(options=pipeline_options) as root,
+        ):
             build_corpus(root, build)
     except RuntimeError as error:  # a runner gives a worker's error back as text
         if found := re.search(r"StorageError: (.*?)(?: \[while running|$)", str(error), re.MULTILINE):

@@ -125,6 +125,11 @@ def sizes(pattern: str) -> dict[str, int]:
     return {m.path: m.size_in_bytes for m in sorted(found.metadata_list, key=lambda m: str(m.path))}
 
 
+def staging_path(root: str) -> str:
+    """A new name in `ROOT/.tmp`, which says whose it is."""
+    return join(root, STAGING, f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex}")
+
+
 @contextmanager
 def atomic_writer(path: str, root: str) -> Iterator[IO[bytes]]:
     """A stream whose bytes appear under `path` all at once, when the block ends without an error.
@@ -134,7 +139,7 @@ def atomic_writer(path: str, root: str) -> Iterator[IO[bytes]]:
     Raises:
         StorageError: disk full, read-only, no permission, server gone.
     """
-    temporary = join(root, STAGING, f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex}")
+    temporary = staging_path(root)
     try:
         with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
             yield stream
