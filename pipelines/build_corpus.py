@@ -55,7 +55,7 @@ def build_corpus(root: beam.Pipeline, build: Build) -> beam.PCollection:
     encoded = [
         decoded[column]
         | f"Featurize {column}"
-        >> Featurize(featurizer, build.cache, build.progress).with_resource_hints(**build.hints)
+        >> Featurize(column, featurizer, build.cache, build.progress).with_resource_hints(**build.hints)
         for column, featurizer in build.featurizers.items()
     ]
     outcomes = [decoded.outcomes, *encoded] | "Outcomes" >> beam.Flatten()

@@ -24,6 +24,7 @@ from pipelines.keep import flac, jpeg
 from pipelines.needs import Need
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
 from pipelines.products import PLACEMENT, Product, Stream
+from pipelines.profile import timed
 from pipelines.records import Rejection
 from schemas.grid import Grid
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
@@ -121,7 +122,7 @@ class DecodeMedia(beam.DoFn):
             try:
                 if running.failure or running.ticket is None:
                     raise running.failure or AssertionError("a file neither started nor failed")
-                for clip in running.ticket:
+                while (clip := _next(running.ticket)) is not None:
                     yield from self._clip(running, clip)
             except MediaError as error:
                 rejection = Rejection(Stage.DECODE, error.reason, error.detail)
@@ -150,7 +151,8 @@ class DecodeMedia(beam.DoFn):
         )
         columns = sorted({product.column for product in task.products.values() if product.column})
         if any(placement.mask):
-            self._keep(task, decoded, key)
+            with timed("keep"):
+                self._keep(task, decoded, key)
             for column in columns:
                 keys = {p.suffix: key(p) for p in task.products.values() if p.column == column}
                 slot = Slot(keys, placement, tuple(task.samples), task.seconds / len(columns))
@@ -182,6 +184,12 @@ class _Running:
     resources: ExitStack = field(default_factory=ExitStack)
     ticket: DecodeTicket | None = None
     failure: MediaError | None = None
+
+
+def _next(ticket: DecodeTicket) -> DecodedClip | None:
+    """Time spent here is time in which the encoders starve."""
+    with timed("wait for decoder"):
+        return next(ticket, None)
 
 
 def _tasks(needs: list[Need]) -> _Tasks:

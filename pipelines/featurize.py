@@ -11,6 +11,7 @@ from featurizers.featurizer import Features, Featurizer
 from featurizers.model_handler import EncodingFailed, FeaturizerHandler
 from pipelines.cache import Cache
 from pipelines.decode import Outcome, Slot
+from pipelines.profile import encoder_namespace, timed
 from pipelines.progress import Progress
 from pipelines.records import Rejection
 from schemas.reasons import Reason, Stage
@@ -20,15 +21,21 @@ from schemas.shard import npy_bytes
 class Featurize(beam.PTransform):
     """(Slot, encoder input) -> Outcome a sample; the features themselves go to the cache."""
 
-    def __init__(self, featurizer: Featurizer, cache: Cache, progress: Progress) -> None:
+    def __init__(self, column: str, featurizer: Featurizer, cache: Cache, progress: Progress) -> None:
         super().__init__()
+        self._namespace = encoder_namespace(column)
         self._handler = FeaturizerHandler(featurizer)
         self._write = WriteFeatures(cache, progress)
 
     def expand(self, inputs: beam.PCollection) -> beam.PCollection:
         return (
             inputs
-            | "Encode" >> RunInference(self._handler, model_identifier=self._handler.model_identifier)
+            | "Encode"
+            >> RunInference(
+                self._handler,
+                metrics_namespace=self._namespace,
+                model_identifier=self._handler.model_identifier,
+            )
             | "Cache features" >> beam.ParDo(self._write)
         )
 
@@ -46,7 +53,8 @@ class WriteFeatures(beam.DoFn):
         if isinstance(made, EncodingFailed):
             rejection = Rejection(Stage.FEATURIZE, Reason.ENCODER_FAILED, made.detail)
         else:
-            self._store(slot, made)
+            with timed("cache"):
+                self._store(slot, made)
         self._progress.done(slot.seconds)
         for sample in slot.samples:
             yield sample, rejection

@@ -132,9 +132,15 @@ def _finish(element: tuple[None, Mapping[str, Iterable[Any]]], output: str, fact
         _write(output, snapshot_index_name(snapshot.name), index)
     _write(output, LEDGER_NAME, ledger)
     _write(output, INDEX_NAME, index)
-    if known is None or corpus.model_dump(exclude={"libraries"}) != known.model_dump(exclude={"libraries"}):
-        _write(output, CORPUS_NAME, (corpus.model_dump_json(indent=2) + "\n").encode())
+    passing = {"libraries", "seconds"}
+    if known is None or corpus.model_dump(exclude=passing) != known.model_dump(exclude=passing):
+        _write(output, CORPUS_NAME, corpus_bytes(corpus))
     return corpus
+
+
+def corpus_bytes(corpus: Corpus) -> bytes:
+    """The file corpus.json."""
+    return (corpus.model_dump_json(indent=2) + "\n").encode()
 
 
 def _existing(output: str) -> Corpus | None:

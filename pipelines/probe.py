@@ -12,6 +12,7 @@ from decoders.limits import Limits
 from decoders.pool import DecoderPool
 from pipelines import fetch
 from pipelines.cache import Cache, memo_key
+from pipelines.profile import timed
 from pipelines.records import Probed, Rejection
 from schemas.digest import canonical_json
 from schemas.reasons import MediaError, Stage
@@ -68,5 +69,5 @@ class _Probe(beam.DoFn):
 
     def _read(self, uri: str) -> Probed:
         self._pool = self._pool or DecoderPool(1, self._limits)
-        with fetch.local_copy(uri) as path:
+        with timed("probe"), fetch.local_copy(uri) as path:
             return Probed(fetch.sha256(path), self._pool.probe(path))

@@ -26,8 +26,9 @@ from pipelines.build import Build
 from pipelines.build_corpus import build_corpus
 from pipelines.cache import Cache
 from pipelines.changes import check_columns, read_ledger, sign, to_build
-from pipelines.finish import Facts
+from pipelines.finish import Facts, corpus_bytes
 from pipelines.products import products_of_build
+from pipelines.profile import seconds_by_stage
 from pipelines.progress import Progress, ProgressBar
 from pipelines.sources import read_sources
 from pipelines.summary import summarize
@@ -55,19 +56,16 @@ def run(argv: Sequence[str]) -> int:
                 if featurizer.untrained:
                     print(f"favor-data: WARNING: column {column} is made with UNTRAINED weights "
                           f"({featurizer.model}): a smoke test, not features", file=sys.stderr)  # fmt: skip
-            started = time.monotonic()
-            if build.rows:
-                _run_pipeline(build, beams)
-            seconds = time.monotonic() - started
+            profile = _run_pipeline(build, beams) if build.rows else {}
     except storage.StorageError as error:
         print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
               file=sys.stderr)  # fmt: skip
         return 1
     except (ManifestError, ModelUnavailable) as error:
         raise UsageError(str(error)) from error
-    corpus = Corpus.model_validate_json(storage.read_bytes(storage.join(build.output, CORPUS_NAME)))
+    corpus = _with_profile(build.output, profile)
     ledger = [row for name, row in read_ledger(build.output).items() if name in build.named]
-    print(summarize(build.output, corpus, ledger, seconds))
+    print(summarize(build.output, corpus, ledger, profile))
     return 0 if any(row["status"] == "done" for row in ledger) else 1
 
 
@@ -158,15 +156,14 @@ def _progress_file(stack: ExitStack) -> str:
     return str(path)
 
 
-def _run_pipeline(build: Build, beams: list[str]) -> None:
+def _run_pipeline(build: Build, beams: list[str]) -> dict[str, float]:
+    """Seconds by stage, and "build" for the whole."""
     pipeline_options = PipelineOptions(beams)
     pipeline_options.view_as(SetupOptions).save_main_session = False
+    root = beam.Pipeline(options=pipeline_options)
+    started = time.monotonic()
     try:
-        with (
-            inputs.staged(build.rows, build.inputs, build.output),
-            ProgressBar(build.progress),
-            beam.Pipeline(options=pipeline_options) as root,
-        ):
+        with inputs.staged(build.rows, build.inputs, build.output), ProgressBar(build.progress), root:
             build_corpus(root, build)
     except RuntimeError as error:  # a runner gives a worker's error back as text
         if found := re.search(r"StorageError: (.*?)(?: \[while running|$)", str(error), re.MULTILINE):
@@ -175,6 +172,17 @@ def _run_pipeline(build: Build, beams: list[str]) -> None:
     finally:
         storage.sweep(build.output)
         storage.sweep(build.cache.root)
+    return {"build": round(time.monotonic() - started, 3), **seconds_by_stage(root.result)}
+
+
+def _with_profile(output: str, profile: dict[str, float]) -> Corpus:
+    path = storage.join(output, CORPUS_NAME)
+    corpus = Corpus.model_validate_json(storage.read_bytes(path))
+    if profile:
+        corpus.seconds = {"media": corpus.seconds["media"], **profile}
+        storage.write_bytes(path, output, corpus_bytes(corpus))
+        storage.sweep(output)
+    return corpus
 
 
 def _recorded(ours: argparse.Namespace) -> dict[str, object]:

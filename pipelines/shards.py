@@ -11,6 +11,7 @@ from pipelines import storage
 from pipelines.assemble import Ready
 from pipelines.growth import Row
 from pipelines.members import Members
+from pipelines.profile import timed
 from pipelines.records import PlannedSample
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, Corpus, shard_name
 from schemas.media import Modality
@@ -116,7 +117,7 @@ class _WriteShard(beam.DoFn):
         number, items = element
         name = shard_name(number)
         rows = []
-        with storage.atomic_writer(storage.join(self._output, name), self._output) as stream:
+        with timed("shards"), storage.atomic_writer(storage.join(self._output, name), self._output) as stream:
             writer = ShardWriter(stream)
             for _, item in sorted(((_slice(item)[1], item) for item in items), key=lambda pair: pair[0]):
                 rows.append(self._moved(writer, item) if isinstance(item, dict) else self._new(writer, item))

@@ -12,12 +12,14 @@ _SHOWN = 20
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def summarize(output: str, corpus: Corpus, ledger: Sequence[Mapping[str, Any]], seconds: float) -> str:
+def summarize(
+    output: str, corpus: Corpus, ledger: Sequence[Mapping[str, Any]], profile: Mapping[str, float]
+) -> str:
     """What was built, from what, how fast, and what was rejected and why.
 
     Args:
         ledger: the rows of this build's inputs.
-        seconds: wall-clock time of the build.
+        profile: seconds by stage of this build; empty where there was nothing to do.
     """
     counts = corpus.counts
     samples = f"{counts.samples}, {counts.steps} steps of 0.5 s"
@@ -26,7 +28,8 @@ def summarize(output: str, corpus: Corpus, ledger: Sequence[Mapping[str, Any]], 
     lines = [
         ("inputs", f"{len(ledger)}: {len(ledger) - len(rejected)} done, {len(rejected)} rejected"),
         ("samples", f"{samples}, {counts.shards} shards, {bytes_text(counts.bytes)}"),
-        ("media", f"{media:.1f} s in the corpus; this build took {seconds:.1f} s"),
+        ("media", f"{media:.1f} s in the corpus"),
+        ("time", _time(profile)),
     ]
     for name, column in sorted(corpus.columns.items()):
         untrained = ", UNTRAINED" if column.untrained else ""
@@ -38,6 +41,15 @@ def summarize(output: str, corpus: Corpus, ledger: Sequence[Mapping[str, Any]], 
     if len(rejected) > _SHOWN:
         table.append(f"  … and {len(rejected) - _SHOWN} more in ledger.parquet")
     return "\n".join(table)
+
+
+def _time(profile: Mapping[str, float]) -> str:
+    """The whole, and what it went to; stages of several workers and overlapping ones add up to more."""
+    if not profile:
+        return "nothing to do"
+    stages = sorted(((value, name) for name, value in profile.items() if name != "build"), reverse=True)
+    spent = ", ".join(f"{name} {value:.1f} s" for value, name in stages if value >= 0.05)
+    return f"{profile['build']:.1f} s: {spent}"
 
 
 def bytes_text(size: float) -> str:

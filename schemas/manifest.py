@@ -10,6 +10,7 @@ from decimal import Decimal
 from io import TextIOWrapper
 from typing import IO, Any, Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -193,7 +194,7 @@ def _csv_value(place: str, column: str, cell: str) -> Any:
 
 def _parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        table = pq.ParquetFile(stream)
+        table = pq.ParquetFile(pa.BufferReader(stream.read()))  # schemas.tables.read_rows says why
         line = 0
         for batch in table.iter_batches():
             for values in batch.to_pylist():

@@ -62,7 +62,8 @@ def read_rows(stream: IO[bytes], schema: pa.Schema) -> list[dict[str, Any]]:
     Raises:
         ValueError: not Parquet, or of another schema.
     """
-    table = pq.read_table(stream)
+    # Bytes, not the stream: Arrow's threads may hold a Python object past the interpreter's end, and abort.
+    table = pq.read_table(pa.BufferReader(stream.read()))
     if table.schema != schema:
         raise ValueError("not a table of this version of favor-data")
     rows: list[dict[str, Any]] = table.to_pylist()
