@@ -252,7 +252,9 @@ def _missing(readers: list[str]) -> str:
 def _cell(found: Alignment | str) -> str:
     if isinstance(found, str):
         return found
-    return "" if found.sound_ms is None else f"{found.sound_ms:+.1f}"
+    if found.sound_ms is None:
+        return ""
+    return f"{found.sound_ms:+.1f}" if abs(found.sound_ms) < 60_000 else "nonsense"
 
 
 HEAD = """# How far apart sound and pictures are

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from decoders.container import stream_at
 from decoders.downmix import Downmix
 from decoders.limits import Limits
-from decoders.timeline import Timeline, Track, packets
+from decoders.timeline import NO_PTS, Timeline, Track, packets
 from decoders.video import configure
 from schemas.reasons import MediaError, Reason
 
@@ -136,7 +136,8 @@ class SoundReader:
 
     def _decoded(self) -> Iterator[av.audio.frame.AudioFrame]:
         context = self.stream.codec_context
-        for packet in packets(self.container, [self.stream]):
+        for packet, pts in zip(packets(self.container, [self.stream]), self.track.pts, strict=False):
+            packet.pts = int(pts) if pts != NO_PTS else None
             try:
                 yield from context.decode(packet)
             except av.error.FFmpegError:
