@@ -181,7 +181,7 @@ def speed(folder: Path, repeat: int, files: list[Path]) -> None:
         cells = [f"{base[0] / wall:.2f} / {base[1] / cpu:.2f}" for wall, cpu in medians.values()]
         verdict = "yes" if exact(path) else "NO"
         print(
-            f"| {film.name} | {base[0]:.2f} / {base[1]:.2f} | {' | '.join(cells)} | {verdict} |", flush=True
+            f"| {path.name} | {base[0]:.2f} / {base[1]:.2f} | {' | '.join(cells)} | {verdict} |", flush=True
         )
 
 
