@@ -36,29 +36,31 @@ def main() -> int:
             print((folder / "reference.log").read_text())
             return 1
         try:
-            code = disturbed(folder, asked.after)
+            code = on_flink(folder, asked.after)
+            print(f"runners: the disturbed build ended with exit status {code}", flush=True)
+            if code:
+                code = on_flink(folder)
+                print(f"runners: the same command again: exit status {code}", flush=True)
         except Unavailable as error:
             print(f"runners: {error}")
             return 1
-        print(f"runners: the disturbed build ended with exit status {code}", flush=True)
-        if code:
-            print(f"runners: {(folder / 'flink.log').read_text().splitlines()[-1][:300]}")
-            code = start(folder / "media", folder / "flink", LIGHT).wait(900)
-            print(f"runners: the same command again, in process: exit status {code}", flush=True)
         same = not code and digests(folder / "flink") == digests(folder / "reference")
         print(f"runners: {'the same bytes' if same else 'DIFFERENT'}", flush=True)
         return 0 if same else 1
 
 
-def disturbed(folder: Path, after: int) -> int:
-    """Exit status of a build on Flink, one of whose workers is killed once `after` features are cached."""
-    with ENGINES["flink"](folder / "run") as arguments:
+def on_flink(folder: Path, kill_after: int | None = None) -> int:
+    """Exit status of a build, one of whose workers is killed once `kill_after` features are cached."""
+    run = folder / f"run-{kill_after}"
+    with ENGINES["flink"](run) as arguments:
         build = start(folder / "media", folder / "flink", LIGHT + arguments)
-        while (made := features(build)) < after and build.process.poll() is None:
+        while kill_after is not None and build.process.poll() is None:
+            if (made := features(build)) >= kill_after:
+                victim = workers(build.process.pid)[0]
+                os.kill(victim, signal.SIGKILL)
+                print(f"runners: killed SDK worker {victim} after {made} features", flush=True)
+                break
             time.sleep(0.2)
-        victim = workers(build.process.pid)[0]
-        os.kill(victim, signal.SIGKILL)
-        print(f"runners: killed SDK worker {victim} after {made} features", flush=True)
         return build.wait(900)
 
 

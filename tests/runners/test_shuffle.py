@@ -1,0 +1,47 @@
+"""Bytes through shuffles, as Beam's own counters have them."""
+
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+from apache_beam.metrics import monitoring_infos
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines import inputs, options
+from pipelines.build_corpus import build_corpus
+from pipelines.progress import Progress
+from pipelines.run import prepare
+from runners.clips import make_clips
+from runners.graph import shuffles
+
+
+def test_a_sample_takes_less_than_ten_kilobytes_through_all_shuffles(tmp_path: Path) -> None:
+    make_clips(tmp_path / "media", 4)
+    models = ["--whisper", "random:tiny", "--clip", "none"]
+    ours, beams = options.parse([str(tmp_path / "media"), "--output", str(tmp_path / "out"), *models])
+    build = prepare(ours, Progress(None))
+    root = beam.Pipeline(options=PipelineOptions(beams))
+    build_corpus(root, build)
+    proto = root.to_runner_api()
+    with inputs.staged(build.rows, build.inputs, build.output):
+        result = root.run()
+        result.wait_until_finish()
+
+    index = pq.read_table(tmp_path / "out" / "index.parquet")
+    members = sum(index["size"].to_pylist())
+    sizes = written(result)
+    shuffled = [sizes[name] for step in shuffles(proto) for name in step.inputs]
+    assert len(index) == 4
+    assert members / 4 > 50_000, "samples too small for this test to mean anything"
+    assert sum(shuffled) / 4 < 10_000
+    assert sum(size > 0 for size in shuffled) > 10, "shuffles that were not counted"
+
+
+def written(result: Any) -> dict[str, int]:
+    """PCollection -> bytes of its elements; exact as long as there are few."""
+    return {
+        info.labels["PCOLLECTION"]: monitoring_infos.extract_distribution(info)[1]
+        for info in result.monitoring_infos()
+        if info.urn == monitoring_infos.SAMPLED_BYTE_SIZE_URN
+    }
