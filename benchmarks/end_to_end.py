@@ -1,0 +1,194 @@
+"""A whole build beside its floor and beside what people write today, in one run: one table, one JSON.
+
+    python -m benchmarks.end_to_end --json bench.json            (make bench)
+
+Every line is a ratio of times taken in this run, on this machine, on the same media with the same shapes of
+models (random weights). The floor on a CPU is the bare encoders at their best batch plus the bare decoder,
+which share the cores. A build's time is its pipeline's, Beam included, the interpreter's start not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+import torch
+
+from benchmarks.encoders import BARE_BATCHES, bare
+from decoders.clips import decode_clips
+from featurizers.resolve import resolve
+from schemas.grid import SECOND_NS, Grid, Span, cut
+from schemas.media import ClipRequest
+
+SPEECH = Path(__file__).parents[1] / "demo" / "media" / "speech"
+PAIRS = (("vit-b-32", "tiny"), ("vit-l-14", "small"))
+CLIP_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Line:
+    """One ratio: `value` = of / over, both in seconds."""
+
+    name: str
+    of: float
+    over: float
+
+    @property
+    def value(self) -> float:
+        return self.of / self.over
+
+
+def make_videos(folder: Path, count: int, seconds: int) -> list[Path]:
+    """720p H.264 with B-frames and AAC: a lively scene, a voice that reads on and on."""
+    speech = folder / "speech.txt"
+    speech.write_text("".join(f"file '{path}'\n" for path in sorted(SPEECH.glob("*.flac"))))
+    paths = []
+    for number in range(count):
+        path = folder / f"video{number:03d}.mp4"
+        scene = f"mandelbrot=size=1280x720:rate=30:start_scale={3 + number}:end_scale=0.01:end_pts=3000"
+        command = [
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            "-v",
+            "error",
+            "-nostdin",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            scene,
+        ]
+        command += ["-f", "concat", "-safe", "0", "-stream_loop", "-1", "-i", str(speech), "-t", str(seconds)]
+        command += ["-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-c:a", "aac", str(path)]
+        subprocess.run(command, check=True)
+        paths.append(path)
+    return paths
+
+
+def floor(videos: list[Path], seconds: int, clip: str, listener: str) -> dict[str, float]:
+    """Seconds of the bare encoders at their best batch, and of the bare decoder."""
+    dtype = resolve("clip", f"clip:random:{clip}").fingerprint().dtype
+    frames, windows = 2 * seconds * len(videos), math.ceil(seconds / CLIP_SECONDS) * len(videos)
+    return {
+        "clip": frames * _best(f"clip:{clip}", dtype),
+        "whisper": windows * _best(f"whisper:{listener}", dtype),
+        "decoder": _decode(videos, seconds, clip),
+    }
+
+
+def _best(model: str, dtype: str) -> float:
+    """Seconds a row at the best batch."""
+    encode, best = bare(model, dtype, "cpu"), math.inf
+    with torch.inference_mode():
+        for batch in BARE_BATCHES[model.partition(":")[0]]:
+            encode(batch)
+            times = []
+            for _ in range(3):
+                start = time.perf_counter()
+                encode(batch)
+                times.append(time.perf_counter() - start)
+            best = min(best, statistics.median(times) / batch)
+    return best
+
+
+def _decode(videos: list[Path], seconds: int, clip: str) -> float:
+    transform = resolve("clip", f"clip:random:{clip}").frame_transform()
+    assert transform
+    requests = [
+        ClipRequest(Grid(Span(span.start_ns, span.end_ns)), True, True)
+        for span in cut(seconds * SECOND_NS, CLIP_SECONDS * SECOND_NS)
+    ]
+    start = time.perf_counter()
+    for video in videos:
+        for _ in decode_clips(str(video), requests, {"clip": transform}):
+            pass
+    return time.perf_counter() - start
+
+
+def build(folder: Path, output: Path, clip: str, listener: str, *more: str) -> dict[str, float]:
+    """corpus.json's seconds."""
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.command",
+        "build",
+        str(folder / "*.mp4"),
+        "--output",
+        str(output),
+    ]
+    command += ["--clip", f"random:{clip}", "--whisper", f"random:{listener}", *more]
+    subprocess.run(command, check=True, capture_output=True)
+    seconds: dict[str, float] = json.loads((output / "corpus.json").read_text())["seconds"]
+    return seconds
+
+
+def practitioner(videos: list[Path], output: Path, clip: str, listener: str) -> float:
+    """Seconds of the loop."""
+    command = [sys.executable, "-m", "benchmarks.practitioner", str(output), *map(str, videos)]
+    ended = subprocess.run(
+        [*command, "--clip", clip, "--whisper", listener], check=True, capture_output=True, text=True
+    )
+    return float(ended.stdout)
+
+
+def measure(folder: Path, videos: list[Path], seconds: int, clip: str, listener: str) -> list[Line]:
+    """All lines of one pair of models."""
+    name, out = f"{clip} + {listener}", folder / f"{clip}-{listener}"
+    bare_seconds = floor(videos, seconds, clip, listener)
+    cold = build(folder, out / "cold", clip, listener)
+    cached = build(folder, out / "again", clip, listener, "--cache", str(out / "cold" / "cache"))["build"]
+    fp32 = build(folder, out / "fp32", clip, listener, "--dtype", "float32")
+    by_hand = practitioner(videos, out / "practitioner.tar", clip, listener)
+    print(
+        json.dumps({"floor": bare_seconds, "cold": cold, "from cache": cached, "by hand": by_hand}),
+        file=sys.stderr,
+    )
+    return [
+        Line(f"{name}: floor / build", sum(bare_seconds.values()), cold["build"]),
+        Line(f"{name}: practitioner / build", by_hand, cold["build"]),
+        Line(f"{name}: practitioner / build in float32", by_hand, fp32["build"]),
+        Line(f"{name}: build / build from cache", cold["build"], cached),
+    ]
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--videos", type=int, default=6)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--pairs", type=int, default=len(PAIRS), help="how many of the model pairs")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="favor-data-bench-") as temporary:
+        folder = Path(temporary)
+        videos = make_videos(folder, arguments.videos, arguments.seconds)
+        lines = [
+            line
+            for clip, listener in PAIRS[: arguments.pairs]
+            for line in measure(folder, videos, arguments.seconds, clip, listener)
+        ]
+    print(
+        f"{arguments.videos} videos of {arguments.seconds} s, 720p H.264, {torch.get_num_threads()} threads"
+    )
+    for line in lines:
+        print(f"{line.name:55}{line.of:9.1f} s /{line.over:8.1f} s = {line.value:6.2f}")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    print(f"peak memory of the largest process: {peak:.2f} GB")
+    if arguments.json:
+        rows = [{**asdict(line), "value": line.value} for line in lines]
+        arguments.json.write_text(json.dumps({"lines": rows, "peak_gb": peak}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
