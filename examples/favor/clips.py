@@ -1,9 +1,9 @@
-"""Clips that only alignment can read: each half second has a colour, three of them have a sound.
+"""Clips that only alignment can read: each half second has a colour, and in one of them something sounds.
 
     step     0      1      2      3      4      5      6      7      8      9       0.5 s each
     picture  red    blue   blue   green  yellow red    green  blue   red    yellow  drawn at random
-    sound           bell                 drum                 whistle               three steps, at random
-    question "which colour is shown while the drum sounds?"  answer "yellow"
+    sound                                drum                                       one kind of three
+    question "what sounds , and which colour is shown meanwhile ?"  answer "drum yellow"
 
 Colours of different steps are independent: who looks at another step than the sound's guesses, one in four.
 """
@@ -23,6 +23,7 @@ from schemas.grid import SAMPLE_RATE, SAMPLES_PER_STEP
 
 COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (40, 60, 210), "yellow": (220, 210, 50)}
 SOUNDS = ("bell", "drum", "whistle")
+QUESTION = "what sounds , and which colour is shown meanwhile ?"
 STEPS = 10
 _SIZE, _FRAMES_PER_STEP = 64, 5
 
@@ -31,32 +32,25 @@ Waveform = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Clip:
-    """What one clip shows and when it sounds: `colours` a step, `sounds`: name -> step."""
+    """What one clip shows and when it sounds: `colours` a step; `sound` is heard in `step`."""
 
     name: str
     colours: tuple[str, ...]
-    sounds: dict[str, int]
+    sound: str
+    step: int
     seed: int
 
     @classmethod
     def draw(cls, name: str, seed: int) -> Clip:
         random = np.random.default_rng(seed)
         colours = tuple(random.choice(list(COLOURS), STEPS).tolist())
-        steps = random.choice(STEPS, len(SOUNDS), replace=False).tolist()
-        return cls(name, colours, dict(zip(SOUNDS, steps, strict=True)), seed)
-
-
-def question(sound: str) -> str:
-    return f"which colour is shown while the {sound} sounds ?"
+        return cls(name, colours, str(random.choice(SOUNDS)), int(random.integers(STEPS)), seed)
 
 
 def conversation(pictures: Clip, sounds: Clip) -> list[dict[str, str]]:
-    """A turn for every sound, in random order, when one clip's pictures run with another's sound."""
-    turns = []
-    for sound in np.random.default_rng([pictures.seed, sounds.seed]).permutation(SOUNDS).tolist():
-        turns.append({"from": "human", "value": question(sound)})
-        turns.append({"from": "gpt", "value": pictures.colours[sounds.sounds[sound]]})
-    return turns
+    """What is asked and answered when one clip's pictures run with another's sound."""
+    answer = f"{sounds.sound} {pictures.colours[sounds.step]}"
+    return [{"from": "human", "value": QUESTION}, {"from": "gpt", "value": answer}]
 
 
 def write_clips(folder: Path, counts: dict[str, int], pairings: int, seed: int = 0) -> Path:
@@ -109,12 +103,11 @@ def render(clip: Clip, path: Path) -> None:
 
 
 def waveform(clip: Clip, random: np.random.Generator) -> Waveform:
-    """float32 [STEPS * 8000]: faint noise, and each sound inside its step."""
+    """float32 [STEPS * 8000]: faint noise, and the sound inside its step."""
     track = random.normal(0, 0.003, STEPS * SAMPLES_PER_STEP)
-    for name, step in clip.sounds.items():
-        sound = _sound(name, random)
-        start = step * SAMPLES_PER_STEP + int(random.integers(200, 1200))
-        track[start : start + len(sound)] += sound
+    sound = _sound(clip.sound, random)
+    start = clip.step * SAMPLES_PER_STEP + int(random.integers(200, 1200))
+    track[start : start + len(sound)] += sound
     return track.astype(np.float32)
 
 

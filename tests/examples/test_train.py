@@ -73,7 +73,7 @@ def test_what_the_pipeline_made_is_what_training_gets(corpus):
         assert sample.features["clip"].shape == (10, 16, 16)
         assert sample.audio_mask.all()
         assert sample.visual_mask.all()
-        assert len(sample.conversations[0]) == 6
+        assert len(sample.conversations[0]) == 2
     batch = Synchronise.of(dataset.corpus)([dataset[0], dataset[1]])
     assert batch.audio.shape == (2, 10, 25, 384)
 
