@@ -1,4 +1,4 @@
-"""The command `favor-data`: build, verify, cache."""
+"""The command `favor-data`: build, verify, cache, plan."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ usage: favor-data COMMAND …
   build SOURCE… --output OUT   decode, align, encode: videos in, a corpus out
   verify OUT                   check a corpus against itself, byte for byte
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
+  plan PILOT --hours N         what a corpus of that size takes, from a small one
 
 favor-data COMMAND --help says more."""
 
@@ -26,7 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0 if arguments else 2
     command, *rest = arguments
-    commands: dict[str, Callable[[list[str]], int]] = {"build": _build, "verify": _verify, "cache": _cache}
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "build": _build,
+        "verify": _verify,
+        "cache": _cache,
+        "plan": _plan,
+    }
     if command not in commands:
         print(f"favor-data: unknown command {command!r}: one of {', '.join(commands)}", file=sys.stderr)
         return 2
@@ -66,6 +72,12 @@ def _verify(arguments: list[str]) -> int:
 
 def _cache(arguments: list[str]) -> int:
     from pipelines.cache_command import run
+
+    return run(arguments)
+
+
+def _plan(arguments: list[str]) -> int:
+    from pipelines.plan_scale import run
 
     return run(arguments)
 
