@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint bench format clean
 
 $(INSTALLED): setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -20,6 +20,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.encoders --json bench-encoders.json
+	$(BIN)/python -m benchmarks.end_to_end --json bench-end-to-end.json
+	$(BIN)/python -m benchmarks.growth
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

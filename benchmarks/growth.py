@@ -1,0 +1,84 @@
+"""What a rebuild costs: nothing new, and one input in a hundred new, beside the first build, in one run.
+
+    python -m benchmarks.growth --clips 500
+
+Times are whole commands, interpreter's start included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import imageio_ffmpeg
+
+
+def make_clips(folder: Path, first: int, count: int) -> None:
+    """Short clips, each another: 320x240 H.264 with AAC, 1 to 2 s."""
+    for number in range(first, first + count):
+        seconds = 1 + number % 5 / 4
+        scene = f"mandelbrot=size=320x240:rate=25:start_scale={3 + number / 50}:end_scale=0.1:end_pts=250"
+        tone = f"sine=frequency={200 + number}:sample_rate=16000"
+        command = [
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            "-v",
+            "error",
+            "-nostdin",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            scene,
+        ]
+        command += ["-f", "lavfi", "-i", tone, "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"]
+        subprocess.run([*command, "-c:a", "aac", str(folder / f"clip{number:05d}.mp4")], check=True)
+
+
+def build(folder: Path, output: Path, models: list[str]) -> float:
+    """Seconds of the whole command."""
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.command",
+        "build",
+        str(folder),
+        "--output",
+        str(output),
+        *models,
+    ]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--clips", type=int, default=500)
+    parser.add_argument("--clip", default="random:vit-b-32")
+    parser.add_argument("--whisper", default="random:tiny")
+    arguments = parser.parse_args()
+    models = ["--clip", arguments.clip, "--whisper", arguments.whisper, "--shard-size", "16MB"]
+    with tempfile.TemporaryDirectory(prefix="favor-data-growth-") as temporary:
+        folder, output = Path(temporary) / "in", Path(temporary) / "out"
+        folder.mkdir()
+        make_clips(folder, 0, arguments.clips)
+        first = build(folder, output, models)
+        shards = {path: path.read_bytes() for path in output.glob("shards/*.tar")}
+        nothing = build(folder, output, models)
+        make_clips(folder, arguments.clips, max(1, arguments.clips // 100))
+        grown = build(folder, output, models)
+        untouched = all(path.read_bytes() == content for path, content in shards.items())
+    print(f"first build of {arguments.clips} clips: {first:.1f} s")
+    print(f"nothing new: {nothing:.1f} s, {100 * nothing / first:.1f} % of it")
+    print(f"1 % new:     {grown:.1f} s, {100 * grown / first:.1f} % of it; old shards untouched: {untouched}")
+
+
+if __name__ == "__main__":
+    main()
