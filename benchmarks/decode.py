@@ -122,8 +122,8 @@ def with_torchcodec(path: Path) -> int:
     )
 
     decoder = VideoDecoder(str(path), num_ffmpeg_threads=2, seek_mode="approximate")
-    times = [0.25 + 0.5 * k for k in range(2 * SECONDS)]
-    frames = decoder.get_frames_played_at([t for t in times if t < decoder.metadata.end_stream_seconds]).data
+    begin, end = decoder.metadata.begin_stream_seconds, decoder.metadata.end_stream_seconds
+    frames = decoder.get_frames_played_at(np.arange(begin + 0.25, end, 0.5).tolist()).data
     return len(torch.nn.functional.interpolate(frames, size=(SIZE, SIZE), mode="bicubic", antialias=True))
 
 

@@ -29,6 +29,7 @@ from schemas.grid import SECOND_NS
 from schemas.reasons import MediaError, Reason
 
 NO_PTS = -(1 << 63)
+SPREAD, SPREAD_FREE_S = 10, 60  # a timeline longer than 10 times its packets and a minute is damage
 MAX_PTS = 1 << 56  # beyond it a timestamp is damage; keeps sums inside int64
 
 
@@ -107,6 +108,10 @@ def read_timeline(path: str, limits: Limits) -> Timeline:
     timeline = Timeline(video, audio, _zero(video, audio))
     if timeline.duration_ns > limits.duration_s * SECOND_NS:
         raise MediaError(Reason.TOO_LARGE, f"{timeline.duration_ns // SECOND_NS} s long")
+    content = max(float(int(track.duration.sum()) * track.time_base) for track in tracks.values())
+    if timeline.duration_ns > (SPREAD * content + SPREAD_FREE_S) * SECOND_NS:
+        spread = timeline.duration_ns // SECOND_NS
+        raise MediaError(Reason.CORRUPT, f"damaged timestamps: {content:.0f} s of media over {spread} s")
     return timeline
 
 
