@@ -10,7 +10,11 @@ from typing import Any
 from apache_beam.metrics import Metrics
 
 NAMESPACE = "favor-data"
-_LATENCY = "inference_batch_latency_micro_secs"  # Beam's RunInference keeps it, a namespace a column
+# What Beam's RunInference keeps, a namespace a column: metric -> (what we call it, its unit in seconds).
+_DISTRIBUTIONS = {
+    "inference_batch_latency_micro_secs": ("encode", 1e-6),
+    "load_model_latency_milli_secs": ("load", 1e-3),
+}
 
 
 @contextmanager
@@ -29,7 +33,8 @@ def encoder_namespace(column: str) -> str:
 
 
 def seconds_by_stage(result: Any) -> dict[str, float]:
-    """Stage -> seconds of all workers: "probe", "wait for decoder", "encode COLUMN", "cache", "shards"."""
+    """Stage -> seconds of all workers: "probe", "wait for decoder", "load COLUMN", "encode COLUMN", "keep",
+    "cache", "shards"."""
     found = result.metrics().query()
     seconds: dict[str, float] = {}
     for counter in found["counters"]:
@@ -38,7 +43,8 @@ def seconds_by_stage(result: Any) -> dict[str, float]:
             seconds[name] = seconds.get(name, 0.0) + counter.result / 1e6
     for distribution in found["distributions"]:
         prefix, _, column = distribution.key.metric.namespace.partition(f"{NAMESPACE}.")
-        if not prefix and column and distribution.key.metric.name.endswith(_LATENCY):
-            name = f"encode {column}"
-            seconds[name] = seconds.get(name, 0.0) + distribution.result.sum / 1e6
+        known = _DISTRIBUTIONS.get(distribution.key.metric.name)
+        if known and not prefix and column:
+            name, unit = f"{known[0]} {column}", known[1]
+            seconds[name] = seconds.get(name, 0.0) + unit * distribution.result.sum
     return {name: round(value, 3) for name, value in sorted(seconds.items())}
