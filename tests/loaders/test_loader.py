@@ -3,7 +3,9 @@
 import copy
 import json
 from collections import Counter
+from itertools import chain
 
+import fsspec
 import pytest
 import torch
 import torch.distributed as dist
@@ -130,6 +132,20 @@ def test_conversations_are_drawn_or_expanded(uneven):
         answers = Counter(s.conversation[1]["value"] if s.conversation else s.key for s in expanded)
         assert set(answers.values()) == {1}
         assert len(answers) == sum(max(1, n % 4) for n in range(23))
+
+
+def test_a_stream_from_an_object_store_is_the_same(uneven):
+    memory = fsspec.filesystem("memory")
+    memory.put(str(uneven), "/streamed", recursive=True)
+    try:
+        options = {"conversations": "expand", "streaming": True, "window_bytes": 30_000}
+        near, far = (list(loader(root, **options)) for root in (uneven, "memory://streamed"))
+    finally:
+        memory.rm("/streamed", recursive=True)
+    assert numbers(near) == numbers(far)
+    for ours, theirs in zip(chain(*near), chain(*far), strict=True):
+        assert ours.conversation == theirs.conversation
+        assert torch.equal(ours.features["clip"], theirs.features["clip"])
 
 
 def test_a_state_of_other_samples_is_refused(uneven):
