@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,11 +45,6 @@ class Build:
     def members(self) -> Members:
         fingerprints = {name: column.fingerprint for name, column in self.facts.columns.items()}
         return Members(self.products, self.cache, fingerprints)
-
-    @property
-    def decode_workers(self) -> int:
-        """Processes that decode ahead of the encoders."""
-        return max(1, (os.cpu_count() or 2) - 1)
 
     @property
     def hints(self) -> dict[str, str]:

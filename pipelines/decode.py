@@ -16,9 +16,9 @@ import numpy.typing as npt
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from decoders.pool import DecoderPool, DecodeTicket
+from decoders.pool import DecodeTicket
 from decoders.worker import DecodeJob
-from pipelines import fetch
+from pipelines import decoder_pool, fetch
 from pipelines.build import Build
 from pipelines.keep import flac, jpeg
 from pipelines.needs import Need
@@ -69,15 +69,15 @@ class DecodeMedia(beam.DoFn):
         self._cache = build.cache
         self._decoder = build.decoder
         self._limits = build.limits
-        self._workers = build.decode_workers
         self._progress = build.progress
 
     def setup(self) -> None:
-        self._pool = DecoderPool(self._workers, self._limits)
+        self._pool = decoder_pool.acquire(self._limits)
+        self._workers = decoder_pool.decode_workers()
         self._running: deque[_Running] = deque()
 
     def teardown(self) -> None:
-        self._pool.close()
+        decoder_pool.release(self._limits)
 
     def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
         """Starts this file; hands on the oldest one in work once enough run ahead of it."""
