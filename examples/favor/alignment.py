@@ -34,6 +34,7 @@ from loaders.synchronise import AudioVisualBatch, Synchronise
 
 SHIFTS = range(-4, 5)
 WIDTH = 64
+EVALUATE_EVERY = 15  # steps
 UNKNOWN = "<unk>"
 
 
@@ -107,9 +108,9 @@ def run(corpus: Path, epochs: int, batch_size: int, seed: int) -> dict[str, Any]
     config = QFormerConfig(feature_width=2 * WIDTH, rows=collate.rows, width=WIDTH, heads=4, dropout=0.0)
     model = Favor(config, collate.visual_width, collate.audio_width, *small_language_model())
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
-    curve, began, per_epoch = [], time.monotonic(), len(loader)
+    curve, began = [], time.monotonic()
     for step in train(model, loader, optimizer, epochs):
-        if step.number % per_epoch == 0:
+        if step.number % EVALUATE_EVERY == 0:
             point = {"epoch": step.epoch + 1, "step": step.number, "loss": step.losses.answer.item()}
             point |= {"aligned": accuracy(model, tests), "shifted by 2": accuracy(model, tests, 2)}
             curve.append(point)
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("--train-clips", type=int, default=300)
     parser.add_argument("--test-clips", type=int, default=100)
     parser.add_argument("--pairings", type=int, default=3, help="other clips' sound that each runs with")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -15,13 +15,13 @@ Points = Sequence[tuple[float, float]]
 def write_chart(path: Path, results: dict[str, Any]) -> None:
     """Two panels; `results` as examples.favor.alignment.run gives them."""
     curve = results["curve"]
-    growth = _Panel(60, 340, [point["epoch"] for point in curve])
+    growth = _Panel(60, 340, [point["step"] for point in curve])
     moved = _Panel(440, 720, [int(shift) for shift in results["shifts"]])
     parts = [
-        *growth.frame("epoch", "answers right, held-out clips"),
-        *growth.line([(point["epoch"], point["aligned"]) for point in curve], _ALIGNED, "aligned"),
+        *growth.frame("training step", "answers right, held-out clips"),
+        *growth.line([(point["step"], point["aligned"]) for point in curve], _ALIGNED, "aligned"),
         *growth.line(
-            [(point["epoch"], point["shifted by 2"]) for point in curve], _SHIFTED, "sound 2 steps late"
+            [(point["step"], point["shifted by 2"]) for point in curve], _SHIFTED, "sound 2 steps late"
         ),
         *moved.frame("steps (0.5 s) the sound is late", "after training"),
         *moved.line([(int(shift), value) for shift, value in results["shifts"].items()], _ALIGNED, ""),

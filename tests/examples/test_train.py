@@ -152,7 +152,7 @@ def test_a_shift_moves_the_sound_alone(corpus):
 
 
 def test_the_chart_is_an_svg_of_both_curves(tmp_path):
-    curve = [{"epoch": n, "aligned": n / 10, "shifted by 2": 0.3} for n in range(1, 10)]
+    curve = [{"step": n, "aligned": n / 10, "shifted by 2": 0.3} for n in range(1, 10)]
     write_chart(tmp_path / "chart.svg", {"curve": curve, "shifts": {str(n): 0.5 for n in SHIFTS}})
     tree = ElementTree.parse(tmp_path / "chart.svg")
     lines = tree.findall("{http://www.w3.org/2000/svg}polyline")
