@@ -33,12 +33,13 @@ def make_clips(folder: Path, count: int, size: tuple[int, int] = (128, 96), seco
         elif number % 9 == 8 and (twin := folder / f"clip_{number - 8:04d}.{suffix}").exists():
             shutil.copy(twin, path)
         else:
-            _render(path, video, audio, size, seconds + number % 5 / 4, number)
+            render(path, video, audio, size, seconds + number % 5 / 4, number)
 
 
-def _render(
+def render(
     path: Path, video: str | None, audio: str | None, size: tuple[int, int], seconds: float, number: int
 ) -> None:
+    """One clip; `number` decides its colours and its tone."""
     with av.open(str(path), "w") as container:
         pictures = container.add_stream(video, rate=FPS, options={"g": "12"}) if video else None
         sound = container.add_stream(audio, rate=48_000, layout="mono") if audio else None
