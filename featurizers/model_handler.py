@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
+import torch
 from apache_beam.ml.inference.base import ModelHandler
 
 from featurizers.batches import out_of_memory
@@ -34,8 +35,10 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
         RunInference(handler, model_identifier=handler.model_identifier)
     """
 
-    def __init__(self, featurizer: Featurizer) -> None:
+    def __init__(self, featurizer: Featurizer, threads: Callable[[], int] | None = None) -> None:
+        """`threads`: asked before each batch how many the encoder may use; its output does not depend on it."""
         self.featurizer = featurizer
+        self._threads = threads
         self.model_identifier = featurizer.fingerprint().digest
         limit = featurizer.rows_per_call
         super().__init__(
@@ -55,6 +58,8 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
         inference_args: Mapping[str, Any] | None = None,
     ) -> list[tuple[Any, Features | EncodingFailed]]:
         """A list, in order. A batch that fails is tried again input by input."""
+        if self._threads:
+            torch.set_num_threads(self._threads())
         keys = [key for key, _ in batch]
         inputs = [item for _, item in batch]
         return list(zip(keys, encode_each(model, inputs), strict=True))
