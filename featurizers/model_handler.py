@@ -36,7 +36,7 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
     """
 
     def __init__(self, featurizer: Featurizer, threads: Callable[[], int] | None = None) -> None:
-        """`threads`: asked before each batch how many the encoder may use; its output does not depend on it."""
+        """`threads`: asked before each batch how many to use; the output does not depend on it."""
         self.featurizer = featurizer
         self._threads = threads
         self.model_identifier = featurizer.fingerprint().digest
