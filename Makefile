@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench format clean
+.PHONY: demo test lint bench flink format clean
 
 $(INSTALLED): setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -26,6 +26,9 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.end_to_end --json bench-end-to-end.json
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.loading --write docs/loading.md
+
+flink: $(INSTALLED)
+	$(BIN)/python -m runners in-process flink
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -39,6 +39,7 @@ EXTRAS = {
         "pandas>=2.2",
         "pytest>=8.4",
         "ruff>=0.12",
+        "setuptools>=77,<82",  # the test of the package that Beam stages builds it
     ],
     "gcp": ["apache-beam[gcp]"],
     "s3": S3,
@@ -55,5 +56,5 @@ setup(
     packages=[package for package in find_packages() if package.partition(".")[0] in ROOMS],
     install_requires=REQUIRES,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["favor-data = pipelines.command:main"]},
+    entry_points={"console_scripts": ["favor-data = pipelines.command:entry"]},
 )

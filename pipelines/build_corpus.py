@@ -86,6 +86,7 @@ def _done(key: str, inputs: tuple[str, ...]) -> list[tuple[str, InputOutcome]]:
 
 
 if __name__ == "__main__":
-    from pipelines.command import main
+    from pipelines.command import entry
 
-    sys.exit(main(["build", *sys.argv[1:]]))
+    sys.argv.insert(1, "build")
+    entry()

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from pipelines.usage import UsageError
 
@@ -50,6 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def entry() -> NoReturn:
+    """The command as a process of its own: `main`, then its end at once.
+
+    All is written and closed by then. Native threads of the libraries (Arrow's, gRPC's) that call back into
+    an interpreter which takes itself down abort the process, now and then, after a build that went well.
+    """
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def _quiet() -> None:
     """Libraries' chatter hides what matters; their errors come through."""
     logging.basicConfig(level=logging.ERROR, format="favor-data: %(name)s: %(message)s")
@@ -83,4 +96,4 @@ def _plan(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()
