@@ -66,6 +66,9 @@ def entry() -> NoReturn:
 def _quiet() -> None:
     """Libraries' chatter hides what matters; their errors come through."""
     logging.basicConfig(level=logging.ERROR, format="favor-data: %(name)s: %(message)s")
+    # Beam logs an exception, and raises it: we print what is raised.
+    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
+    logging.getLogger("apache_beam.runners.worker.sdk_worker").setLevel(logging.CRITICAL)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -79,5 +79,5 @@ class ProgressBar:
             self._bar.set_description_str("decoding and encoding", refresh=False)
             self._bar.bar_format, self._bar.unit = _BAR, " media-s"
             self._bar.total = self._seconds["planned"]
-        self._bar.n = min(self._seconds["done"], self._seconds["planned"])
+        self._bar.n = min(round(self._seconds["done"], 1), self._seconds["planned"])
         self._bar.refresh()

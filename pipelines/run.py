@@ -58,7 +58,8 @@ def run(argv: Sequence[str]) -> int:
                           f"({featurizer.model}): a smoke test, not features", file=sys.stderr)  # fmt: skip
             profile = _run_pipeline(build, beams) if build.rows else {}
     except storage.StorageError as error:
-        print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
+        reason = str(error).partition(" [while running")[0]  # Beam adds its step
+        print(f"favor-data: {reason}; what is done is kept: mend that and run the same command again",
               file=sys.stderr)  # fmt: skip
         return 1
     except (ManifestError, ModelUnavailable) as error:

@@ -116,7 +116,7 @@ def test_a_full_disk_is_one_line(clips, features, tmp_path, monkeypatch, capsys)
     assert main(command) == 1
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("favor-data:")]
     assert len(error) == 1
-    assert "No space left on device" in error[0]
+    assert "cannot be written: No space left on device; what is done is kept" in error[0]
     assert not (tmp_path / "o" / "index.parquet").exists()
     monkeypatch.undo()
     assert main(command) == 0
