@@ -2,14 +2,17 @@
 
     python -m benchmarks.kills --kills 30
 
-Ends with a comparison, byte for byte, with a build that nobody disturbed, and counts what was computed twice.
+Every build is killed until a run of it ends by itself, and then compared, byte for byte, with one that nobody
+disturbed; counts what was computed twice.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +43,23 @@ def contents(output: Path) -> dict[str, bytes]:
     }
 
 
+def kill_until_done(folder: Path, output: Path, length: float, chance: random.Random) -> tuple[int, int]:
+    """Kills a build at random moments until one run ends by itself: kills, cache entries written twice."""
+    first_written: dict[Path, int] = {}
+    for kills in itertools.count():
+        build = start(folder, output)
+        try:
+            assert build.wait(START_S + chance.random() * max(1.0, length - START_S)) == 0
+            twice = sum(path.stat().st_mtime_ns != written for path, written in first_written.items())
+            return kills, twice
+        except subprocess.TimeoutExpired:
+            os.killpg(build.pid, signal.SIGKILL)
+            build.wait()
+        for path in output.glob("cache/??/*"):
+            first_written.setdefault(path, path.stat().st_mtime_ns)
+    raise AssertionError
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(
@@ -50,32 +70,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
+    kills = twice = rounds = different = left = 0
     with tempfile.TemporaryDirectory(prefix="favor-data-kills-") as temporary:
-        folder, whole, killed = (Path(temporary) / name for name in ("in", "whole", "killed"))
+        folder, whole = Path(temporary) / "in", Path(temporary) / "whole"
         folder.mkdir()
         make_clips(folder, 0, arguments.clips)
         began = time.perf_counter()
         assert start(folder, whole).wait() == 0
         length = time.perf_counter() - began
-        first_written: dict[Path, int] = {}
-        early = 0
-        for _ in range(arguments.kills):
-            build = start(folder, killed)
-            try:
-                build.wait(START_S + chance.random() * max(1.0, length - START_S))
-                early += 1
-            except subprocess.TimeoutExpired:
-                os.killpg(build.pid, signal.SIGKILL)
-                build.wait()
-            for path in killed.glob("cache/??/*"):
-                first_written.setdefault(path, path.stat().st_mtime_ns)
-        assert start(folder, killed).wait() == 0
-        twice = sum(path.stat().st_mtime_ns != written for path, written in first_written.items())
-        same = contents(whole) == contents(killed)
-        left = [path for path in killed.rglob("*") if ".tmp" in path.parts]
-    print(f"{arguments.kills} kills ({early} came after the end), undisturbed build {length:.1f} s")
-    print(f"same bytes: {same}; computed twice: {twice}; temporary files left: {len(left)}")
-    sys.exit(not same or bool(twice) or bool(left))
+        expected = contents(whole)
+        while kills < arguments.kills:
+            output = Path(temporary) / f"round{rounds}"
+            these, computed_twice = kill_until_done(folder, output, length, chance)
+            rounds, kills, twice = rounds + 1, kills + these, twice + computed_twice
+            different += contents(output) != expected
+            left += sum(".tmp" in path.parts for path in output.rglob("*"))
+            shutil.rmtree(output)
+    print(f"{kills} kills in {rounds} builds; an undisturbed one took {length:.1f} s")
+    print(f"corpora that differ: {different}; computed twice: {twice}; temporary files left: {left}")
+    sys.exit(bool(different or twice or left))
 
 
 if __name__ == "__main__":
