@@ -21,10 +21,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import imageio_ffmpeg
 import torch
 
 from benchmarks.encoders import BARE_BATCHES, bare
+from benchmarks.films import film
 from decoders.clips import decode_clips
 from featurizers.resolve import resolve
 from schemas.grid import SECOND_NS, Grid, Span, cut
@@ -56,20 +56,9 @@ def make_videos(folder: Path, count: int, seconds: int) -> list[Path]:
     for number in range(count):
         path = folder / f"video{number:03d}.mp4"
         scene = f"mandelbrot=size=1280x720:rate=30:start_scale={3 + number}:end_scale=0.01:end_pts=3000"
-        command = [
-            imageio_ffmpeg.get_ffmpeg_exe(),
-            "-v",
-            "error",
-            "-nostdin",
-            "-y",
-            "-f",
-            "lavfi",
-            "-i",
-            scene,
-        ]
-        command += ["-f", "concat", "-safe", "0", "-stream_loop", "-1", "-i", str(speech), "-t", str(seconds)]
-        command += ["-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-c:a", "aac", str(path)]
-        subprocess.run(command, check=True)
+        voice = ["-f", "concat", "-safe", "0", "-stream_loop", "-1", "-i", str(speech), "-c:a", "aac"]
+        picture = ["-c:v", "libx264", "-preset", "veryfast", "-bf", "3"]
+        film(path, scene, *voice, "-t", str(seconds), *picture)
         paths.append(path)
     return paths
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import imageio_ffmpeg
+from benchmarks.films import film
 
 
 def make_clips(folder: Path, first: int, count: int) -> None:
@@ -23,19 +23,8 @@ def make_clips(folder: Path, first: int, count: int) -> None:
         seconds = 1 + number % 5 / 4
         scene = f"mandelbrot=size=320x240:rate=25:start_scale={3 + number / 50}:end_scale=0.1:end_pts=250"
         tone = f"sine=frequency={200 + number}:sample_rate=16000"
-        command = [
-            imageio_ffmpeg.get_ffmpeg_exe(),
-            "-v",
-            "error",
-            "-nostdin",
-            "-y",
-            "-f",
-            "lavfi",
-            "-i",
-            scene,
-        ]
-        command += ["-f", "lavfi", "-i", tone, "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"]
-        subprocess.run([*command, "-c:a", "aac", str(folder / f"clip{number:05d}.mp4")], check=True)
+        sound = ["-f", "lavfi", "-i", tone, "-t", str(seconds), "-c:a", "aac"]
+        film(folder / f"clip{number:05d}.mp4", scene, *sound, "-c:v", "libx264", "-preset", "ultrafast")
 
 
 def build(folder: Path, output: Path, models: list[str]) -> float:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -168,7 +169,7 @@ class _ShardChecker:
     corpus: Corpus
     cache: Cache
 
-    @property
+    @cached_property
     def products(self) -> Products:
         return products_of_build(self.corpus.columns, self.corpus.options)
 
