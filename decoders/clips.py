@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from av import VideoStream
@@ -15,12 +16,13 @@ from decoders.container import open_media, stream_at
 from decoders.decord_reader import DecordReader
 from decoders.frames import FrameCollector, Prepared
 from decoders.limits import DEFAULT, Limits
+from decoders.parallel import merge
 from decoders.picture import ToRGB
-from decoders.selective import plan
+from decoders.selective import Plan, plan, share
 from decoders.timeline import Timeline, read_timeline
 from decoders.video import FullReader, NotExactError, SelectiveReader, TimedFrame
 from decoders.waveform import SpanWaveform
-from schemas.grid import SECOND_NS
+from schemas.grid import SECOND_NS, Nanoseconds
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason
 
@@ -54,8 +56,8 @@ def decode_clips(
     with ExitStack() as stack:
         pictures = sounds = None
         if any(request.frames for request in ordered):
-            pictures = Pictures(path, stack, timeline, limits, threads, decoder)
-            pictures.want(ordered, transforms)
+            pictures = Pictures(path, timeline, limits, threads, decoder)
+            stack.enter_context(closing(pictures.want(ordered, transforms)))
         if any(request.audio for request in ordered):
             sounds = Sounds(stack.enter_context(open_media(path, limits)), timeline, limits)
             sounds.want(ordered)
@@ -91,22 +93,45 @@ class _Wish:
     step: int
 
 
+class _Shown:
+    """A frame that is shown for a time, made ready when first asked for."""
+
+    def __init__(self, timed: TimedFrame, to_rgb: ToRGB, transforms: Mapping[str, FrameTransform]) -> None:
+        self.start_ns, self.end_ns = timed.start_ns, timed.end_ns
+        self._make: Callable[[], Prepared] | None = partial(_prepare, timed, to_rgb, transforms)
+        self._prepared: Prepared = {}
+
+    def prepare(self) -> Prepared:
+        """Always the same object."""
+        if self._make:
+            self._prepared, self._make = self._make(), None  # the frame itself is let go of
+        return self._prepared
+
+
+def _prepare(timed: TimedFrame, to_rgb: ToRGB, transforms: Mapping[str, FrameTransform]) -> Prepared:
+    rgb = to_rgb(timed.frame)
+    return {name: transform(rgb) for name, transform in transforms.items()}
+
+
+_Read = Callable[[InputContainer, int], Iterator[TimedFrame]]
+
+
 class Pictures:
     """Hands every step its frame, prepares each distinct frame once."""
 
-    def __init__(
-        self, path: str, stack: ExitStack, timeline: Timeline, limits: Limits, threads: int, decoder: str
-    ) -> None:
+    def __init__(self, path: str, timeline: Timeline, limits: Limits, threads: int, decoder: str) -> None:
         self.lost = 0
         self._path = path
-        self._stack = stack
         self._timeline = timeline
         self._limits = limits
         self._threads = threads
         self._decoder = decoder
         self._collectors: dict[int, FrameCollector] = {}
 
-    def want(self, requests: Sequence[ClipRequest], transforms: Mapping[str, FrameTransform]) -> None:
+    def want(
+        self, requests: Sequence[ClipRequest], transforms: Mapping[str, FrameTransform]
+    ) -> Generator[_Shown]:
+        """Begin; what is given back has to be closed."""
         self._transforms = transforms
         wishes = []
         for clip, request in enumerate(requests):
@@ -117,34 +142,61 @@ class Pictures:
         self._wishes = sorted(wishes, reverse=True)
         self._left = {clip: collector.grid.steps for clip, collector in self._collectors.items()}
         self._frames = self._read()
+        return self._frames
 
-    def _read(self) -> Iterator[TimedFrame]:
+    def _read(self) -> Generator[_Shown]:
         """The frames on screen at the wished instants, and possibly others; none is missing."""
         instants = np.array([wish.time_ns for wish in self._wishes], np.int64)
-        arguments = (self._timeline, self._limits, self._threads)
         if self._decoder == "decord":
-            reader = DecordReader(self._path, self._open(), *arguments, instants)
-            yield from reader.frames()
+            yield from self._shown(partial(self._decord, instants), self._threads)
             return
         exact = plan(self._timeline, instants)
         if exact is not None:
             with suppress(NotExactError):
-                yield from SelectiveReader(self._open(), *arguments, exact).frames()
+                yield from self._selected(exact)
                 return
-        full = FullReader(self._open(), *arguments)
-        timed = None
-        for timed in full.frames():
-            yield timed
-            self.lost = full.lost
-        if timed is None:
+        shown = None
+        for shown in self._shown(self._full, self._threads):
+            yield shown
+        if shown is None:
             raise MediaError(Reason.CORRUPT, "not one frame decodes")
 
-    def _open(self) -> InputContainer:
+    def _selected(self, exact: Plan) -> Iterator[_Shown]:
+        """Several decoders of one thread each waste less than one decoder of several threads."""
         assert self._timeline.video is not None
-        container = self._stack.enter_context(open_media(self._path, self._limits))
-        stream = stream_at(container, self._timeline.video.index, VideoStream)
-        self._to_rgb = ToRGB(stream.sample_aspect_ratio, self._limits)
-        return container
+        shares = share(self._timeline.video, exact, self._threads)
+        if len(shares.plans) == 1:
+            yield from self._shown(partial(self._selective, exact), self._threads)
+        else:
+            yield from merge(shares.owner.tolist(), [partial(self._share, plan) for plan in shares.plans])
+
+    def _share(self, plan: Plan) -> Iterator[_Shown]:
+        for shown in self._shown(partial(self._selective, plan), threads=1):
+            shown.prepare()
+            yield shown
+
+    def _shown(self, read: _Read, threads: int) -> Iterator[_Shown]:
+        """What a reader of its own container gives."""
+        assert self._timeline.video is not None
+        with open_media(self._path, self._limits) as container:
+            stream = stream_at(container, self._timeline.video.index, VideoStream)
+            to_rgb = ToRGB(stream.sample_aspect_ratio, self._limits)
+            for timed in read(container, threads):
+                yield _Shown(timed, to_rgb, self._transforms)
+
+    def _selective(self, plan: Plan, container: InputContainer, threads: int) -> Iterator[TimedFrame]:
+        return SelectiveReader(container, self._timeline, self._limits, threads, plan).frames()
+
+    def _decord(self, instants: Nanoseconds, container: InputContainer, threads: int) -> Iterator[TimedFrame]:
+        arguments = (self._path, container, self._timeline, self._limits, threads, instants)
+        return DecordReader(*arguments).frames()
+
+    def _full(self, container: InputContainer, threads: int) -> Iterator[TimedFrame]:
+        reader = FullReader(container, self._timeline, self._limits, threads)
+        for timed in reader.frames():
+            self.lost = reader.lost
+            yield timed
+        self.lost = reader.lost
 
     def clip(self, clip: int) -> DecodedFrames:
         """The frames of one request; earlier requests must have been taken."""
@@ -153,19 +205,14 @@ class Pictures:
         return self._collectors.pop(clip).finish()
 
     def _advance(self) -> bool:
-        timed = next(self._frames, None)
-        if timed is None:
+        shown = next(self._frames, None)
+        if shown is None:
             return False
-        prepared: Prepared | None = None
-        while self._wishes and self._wishes[-1].time_ns < timed.end_ns:
+        while self._wishes and self._wishes[-1].time_ns < shown.end_ns:
             wish = self._wishes.pop()
             self._left[wish.clip] -= 1
-            if wish.time_ns < timed.start_ns:
-                continue  # before the first frame
-            if prepared is None:
-                rgb = self._to_rgb(timed.frame)
-                prepared = {name: transform(rgb) for name, transform in self._transforms.items()}
-            self._collectors[wish.clip].add(wish.step, timed.start_ns, prepared)
+            if wish.time_ns >= shown.start_ns:  # else: before the first frame
+                self._collectors[wish.clip].add(wish.step, shown.start_ns, shown.prepare())
         return True
 
 

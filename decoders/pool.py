@@ -19,7 +19,7 @@ from typing import Any, Self
 from decoders import wire
 from decoders.limits import DEFAULT, Limits
 from decoders.worker import DecodeJob, ProbeJob, Work
-from decoders.zygote import ZYGOTE
+from decoders.zygote import PRELOAD_TO_DECODE, ZYGOTE
 from schemas.media import DecodedClip, MediaInfo
 from schemas.reasons import MediaError, Reason
 
@@ -84,7 +84,7 @@ class DecoderPool:
         if workers < 1:
             raise ValueError("a pool needs at least one worker")
         self.limits = limits
-        self.threads = max(1, len(os.sched_getaffinity(0)) // workers)
+        self._cores = len(os.sched_getaffinity(0))
         self._state = threading.Condition()
         self._queue: deque[DecodeTicket] = deque()
         self._ahead = 0  # bytes decoded and not yet taken
@@ -195,6 +195,12 @@ class DecoderPool:
             ticket._started = True
             return ticket
 
+    def _threads_a_job(self) -> int:
+        """A job gets the cores that the other jobs leave it: one long film has them all."""
+        with self._state:
+            jobs = sum(slot.working for slot in self._slots) + len(self._queue)
+            return max(1, self._cores // max(1, min(jobs, len(self._slots))))
+
     def _may_read_on(self, ticket: DecodeTicket) -> bool:
         """Blocks while enough is decoded ahead; False when nobody wants the rest.
 
@@ -229,12 +235,14 @@ class _Slot:
     def __init__(self, pool: DecoderPool) -> None:
         self.pool = pool
         self.limits = pool.limits
+        self.working = False
         self._pid: int | None = None
         self._connection: socket.socket | None = None
         self._jobs = 0
 
     def run(self) -> None:
         while (ticket := self.pool._next_ticket()) is not None:
+            self.working = True
             error: Exception | None = None
             try:
                 error = self._work(ticket)
@@ -243,6 +251,7 @@ class _Slot:
             except Exception as bug:  # noqa: BLE001 - it belongs to the consumer's thread, not to this one
                 self._kill()
                 error = bug
+            self.working = False
             self.pool._finish(ticket, error)
         self._kill()
 
@@ -250,7 +259,7 @@ class _Slot:
         job = ticket.job
         connection = self._start(job)
         connection.settimeout(None)
-        wire.send(connection, {}, [pickle.dumps(Work(job, self.limits, self.pool.threads))])
+        wire.send(connection, {}, [pickle.dumps(Work(job, self.limits, self.pool._threads_a_job()))])
         grids = iter(job.grids if isinstance(job, DecodeJob) else ())
         allowed = self.limits.seconds_allowed(_until(job))
         busy = 0.0
@@ -315,9 +324,8 @@ def _until(job: DecodeJob | ProbeJob) -> int:
 def _modules(job: DecodeJob) -> set[str]:
     """Where the transforms live: imported once in the zygote rather than in every worker."""
     functions = [_unwrapped(transform) for transform in job.transforms.values()]
-    return {getattr(function, "__module__", None) or type(function).__module__ for function in functions} - {
-        "__main__"
-    }
+    modules = {getattr(function, "__module__", None) or type(function).__module__ for function in functions}
+    return modules.union(PRELOAD_TO_DECODE) - {"__main__"}
 
 
 def _unwrapped(function: Any) -> Any:

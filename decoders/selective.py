@@ -89,20 +89,76 @@ def plan(timeline: Timeline, instants_ns: Nanoseconds) -> Plan | None:
     return Plan(_actions(track, wanted.packets), wanted)
 
 
+SHARE_FRAMES = 8  # wanted frames that a share's stretch of whole groups has at least
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A plan dealt out to several decoders, stretch by stretch.
+
+    Attributes:
+        plans: one a decoder.
+        owner: int64 [frames], whose plan each wanted frame is in.
+    """
+
+    plans: tuple[Plan, ...]
+    owner: npt.NDArray[np.int64]
+
+
+def share(track: Track, plan: Plan, decoders: int) -> Shares:
+    """Deal a plan's groups of pictures out in turns, so that no group is decoded twice.
+
+    A stretch never begins with frames that need the group before it.
+    """
+    wanted = plan.wanted
+    group = _groups(track)[0][wanted.packets]
+    leading = _leading(track)[wanted.packets]
+    begins = np.diff(group, prepend=-1) != 0
+    stuck = np.unique(group[leading])
+    begins &= ~np.isin(group, stuck)
+    owner = np.zeros(len(group), np.int64)
+    stretch, size = 0, 0
+    for row, begin in enumerate(begins.tolist()):
+        if begin and size >= SHARE_FRAMES:
+            stretch, size = stretch + 1, 0
+        owner[row] = stretch % decoders
+        size += 1
+    plans = []
+    for decoder in range(min(decoders, stretch + 1)):
+        rows = owner == decoder
+        mine = OnScreen(wanted.packets[rows], wanted.ranks[rows], wanted.start_ns[rows], wanted.end_ns[rows])
+        plans.append(Plan(_actions(track, mine.packets), mine))
+    return Shares(tuple(plans), owner)
+
+
+def _groups(track: Track) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The group of every packet, and the packet that every group starts with."""
+    if track.intra_only:
+        every = np.arange(len(track.pts))
+        return every, every
+    starts = np.flatnonzero(track.starts)
+    if not starts.size or starts[0]:
+        starts = np.insert(starts, 0, 0)
+    return np.searchsorted(starts, np.arange(len(track.pts)), "right") - 1, starts
+
+
+def _leading(track: Track) -> npt.NDArray[np.bool_]:
+    """Which packets are shown before their group's first: they may need the group before."""
+    group, starts = _groups(track)
+    if track.codec not in OPEN_GOPS:
+        return np.zeros(len(track.pts), np.bool_)
+    return np.asarray((track.pts < track.pts[starts][group]) & (group > 0))
+
+
 def _actions(track: Track, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     count = len(track.pts)
     action = np.zeros(count, np.uint8)
     action[wanted] = Action.DECODE
     if track.intra_only:
         return action
-    starts = np.flatnonzero(track.starts)
-    if not starts.size or starts[0]:
-        starts = np.insert(starts, 0, 0)
+    group, starts = _groups(track)
     bounds = np.append(starts, count)
-    group = np.searchsorted(starts, np.arange(count), "right") - 1
-    leading = np.zeros(count, np.bool_)
-    if track.codec in OPEN_GOPS:
-        leading = (track.pts < track.pts[starts][group]) & (group > 0)
+    leading = _leading(track)
     until = np.zeros(len(starts), np.int64)  # a group is decoded up to here, exclusive
     np.maximum.at(until, group[wanted], wanted + 1)
     for index in np.unique(group[wanted[leading[wanted]]]):

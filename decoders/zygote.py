@@ -23,7 +23,8 @@ from typing import Any
 from decoders import wire
 from decoders.limits import Limits
 
-PRELOAD = ("decoders.worker", "decoders.waveform", "torchaudio.functional")
+PRELOAD = ("decoders.worker",)
+PRELOAD_TO_DECODE = ("torchaudio.functional",)  # with torch: two seconds that probing need not wait for
 _PR_SET_PDEATHSIG = 1
 
 
@@ -142,6 +143,8 @@ def main(descriptor: int) -> None:
             os.close(descriptors[0])
             children.add(pid)
             wire.send(control, {"pid": pid})
+            for module in PRELOAD_TO_DECODE:  # after the answer: the first worker probes
+                importlib.import_module(module)
     for pid in children:
         os.kill(pid, signal.SIGKILL)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ import numpy.typing as npt
 import torch
 
 Rows = Sequence[npt.NDArray[Any]]
+THREADS: ContextVar[Callable[[], int] | None] = ContextVar("THREADS", default=None)
+"""Asked before every batch how many threads it may use; the output does not depend on it."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -30,7 +34,7 @@ class FixedBatches:
         row_shape: tuple[int, ...],
         forward: Callable[[Rows, int], torch.Tensor],
     ) -> list[npt.NDArray[np.float16]]:
-        """float16 [rows, *row_shape] of every input.
+        """float16 [rows, *row_shape] of every input. Equal rows are computed once.
 
         Args:
             inputs: every input's rows.
@@ -44,14 +48,19 @@ class FixedBatches:
         outputs = [np.empty((len(rows), *row_shape), np.float16) for rows in listed]
         source = [row for rows in listed for row in rows]
         target = [row for output in outputs for row in output]
+        firsts, numbers = distinct(source)
+        places: list[list[npt.NDArray[np.float16]]] = [[] for _ in firsts]
+        for number, place in zip(numbers, target, strict=True):
+            places[number].append(place)
         done = 0
-        for batch in self._batches(source, forward):
-            rows = target[done : done + self.size]
+        for batch in self._batches([source[first] for first in firsts], forward):
+            rows = places[done : done + self.size]
             batch = batch[: len(rows)].to(torch.float16)
             if not torch.isfinite(batch).all():
                 raise ValueError("features are not finite in float16; try --dtype float32")
-            for place, row in zip(rows, batch.cpu().numpy(), strict=True):
-                place[...] = row
+            for same, row in zip(rows, batch.cpu().numpy(), strict=True):
+                for place in same:
+                    place[...] = row
             done += len(rows)
         return outputs
 
@@ -59,6 +68,8 @@ class FixedBatches:
         done = 0
         while done < len(source):
             size = self.size
+            if threads := THREADS.get():
+                torch.set_num_threads(threads())
             try:
                 batch = forward(source[done : done + size], size)
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -71,6 +82,20 @@ class FixedBatches:
                 continue
             yield batch
             done += size
+
+
+def distinct(rows: Rows) -> tuple[list[int], list[int]]:
+    """Rows that are equal, byte for byte, of one dtype and shape: where each distinct row stands first, and
+    every row's number among those."""
+    seen: dict[bytes, int] = {}
+    firsts: list[int] = []
+    numbers: list[int] = []
+    for place, row in enumerate(rows):
+        number = seen.setdefault(row.tobytes(), len(firsts))
+        if number == len(firsts):
+            firsts.append(place)
+        numbers.append(number)
+    return firsts, numbers
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
-import torch
 from apache_beam.ml.inference.base import ModelHandler
 
-from featurizers.batches import out_of_memory
+from featurizers.batches import THREADS, out_of_memory
 from featurizers.featurizer import Encoder, Features, Featurizer
 
 Item = tuple[Any, npt.NDArray[Any]]  # any key; it comes back as it is
@@ -36,7 +35,7 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
     """
 
     def __init__(self, featurizer: Featurizer, threads: Callable[[], int] | None = None) -> None:
-        """`threads`: asked before each batch how many to use; the output does not depend on it."""
+        """`threads`: see `featurizers.batches.THREADS`."""
         self.featurizer = featurizer
         self._threads = threads
         self.model_identifier = featurizer.fingerprint().digest
@@ -58,11 +57,13 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
         inference_args: Mapping[str, Any] | None = None,
     ) -> list[tuple[Any, Features | EncodingFailed]]:
         """A list, in order. A batch that fails is tried again input by input."""
-        if self._threads:
-            torch.set_num_threads(self._threads())
         keys = [key for key, _ in batch]
         inputs = [item for _, item in batch]
-        return list(zip(keys, encode_each(model, inputs), strict=True))
+        token = THREADS.set(self._threads)
+        try:
+            return list(zip(keys, encode_each(model, inputs), strict=True))
+        finally:
+            THREADS.reset(token)
 
     def get_num_bytes(self, batch: Sequence[Item]) -> int:
         return sum(item.nbytes for _, item in batch)

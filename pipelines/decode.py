@@ -18,6 +18,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from decoders.pool import DecodeTicket
 from decoders.worker import DecodeJob
+from featurizers.batches import distinct
 from pipelines import decoder_pool, fetch
 from pipelines.build import Build
 from pipelines.keep import flac, jpeg
@@ -30,6 +31,8 @@ from schemas.grid import Grid
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
 from schemas.reasons import MediaError, Stage
 from schemas.shard import ShardWriter
+
+AHEAD_FILES, AHEAD_SECONDS = 64, 600  # of files fetched and given to the decoders before they are taken
 
 Outcome = tuple[str, Rejection | None]
 
@@ -82,8 +85,14 @@ class DecodeMedia(beam.DoFn):
     def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
         """Starts this file; hands on the oldest one in work once enough run ahead of it."""
         self._start(*element)
-        while len(self._running) > self._workers:
+        while self._enough_ahead():
             yield from self._finish()
+
+    def _enough_ahead(self) -> bool:
+        """Short files are many ahead: while a batch of theirs is encoded the decoders must not run dry."""
+        seconds = sum(running.seconds for running in self._running)
+        many = len(self._running) > AHEAD_FILES or seconds > AHEAD_SECONDS
+        return many and len(self._running) > self._workers
 
     def finish_bundle(self) -> Iterator[Any]:
         while self._running:
@@ -92,7 +101,7 @@ class DecodeMedia(beam.DoFn):
 
     def _start(self, sha256: str, needs: Iterable[Need]) -> None:
         needs = list(needs)
-        running = _Running(sha256, _tasks(needs))
+        running = _Running(sha256, _tasks(needs), sum(need.seconds for need in needs))
         try:
             path = running.resources.enter_context(fetch.local_copy(needs[0].uri))
             running.ticket = self._pool.submit(self._job(path, running.tasks))
@@ -155,8 +164,11 @@ class DecodeMedia(beam.DoFn):
                 self._keep(task, decoded, key)
             for column in columns:
                 keys = {p.suffix: key(p) for p in task.products.values() if p.column == column}
-                slot = Slot(keys, placement, tuple(task.samples), task.seconds / len(columns))
-                yield beam.pvalue.TaggedOutput(column, (slot, _encoder_input(decoded, column)))
+                seconds = task.seconds / len(columns)
+                placed, inputs = _encoder_input(decoded, placement, column)
+                yield beam.pvalue.TaggedOutput(
+                    column, (Slot(keys, placed, tuple(task.samples), seconds), inputs)
+                )
         if not columns or not any(placement.mask):
             self._progress.done(task.seconds)
         if product := task.products.get(PLACEMENT):
@@ -181,6 +193,7 @@ class _Running:
 
     sha256: str
     tasks: _Tasks
+    seconds: float
     resources: ExitStack = field(default_factory=ExitStack)
     ticket: DecodeTicket | None = None
     failure: MediaError | None = None
@@ -203,10 +216,18 @@ def _tasks(needs: list[Need]) -> _Tasks:
     return tasks
 
 
-def _encoder_input(decoded: DecodedFrames | DecodedAudio, column: str) -> npt.NDArray[Any]:
+def _encoder_input(
+    decoded: DecodedFrames | DecodedAudio, placement: Placement, column: str
+) -> tuple[Placement, npt.NDArray[Any]]:
+    """Frames that are the same once they are prepared (slides) are handed on, and encoded, once."""
     if isinstance(decoded, DecodedAudio):
-        return decoded.waveform
-    return np.asarray(decoded.prepared[column])
+        return placement, decoded.waveform
+    assert isinstance(placement, FramePlacement)
+    frames = np.asarray(decoded.prepared[column])
+    firsts, numbers = distinct(list(frames))
+    if len(firsts) == len(frames):
+        return placement, frames
+    return placement.renumbered(numbers), frames[firsts]
 
 
 def _windowed(output: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,12 @@ class FramePlacement:
     @property
     def mask(self) -> list[int]:
         return [int(row >= 0) for row in self.frame_of_step]
+
+    def renumbered(self, numbers: Sequence[int]) -> FramePlacement:
+        """Where row r is called `numbers[r]`."""
+        return FramePlacement(
+            tuple(numbers[row] if row >= 0 else -1 for row in self.frame_of_step), self.pts_ns
+        )
 
     def spread(self, features: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """[distinct, ...] -> [steps, ...]; zeros where a step has no frame."""

@@ -63,10 +63,12 @@ def test_selective_decoding_gives_what_a_full_decode_gives(case: Case, matrix: M
         full = frames(path, whole), frames(path, sparse)
     assert_same(full[0], frames(path, whole))
     assert_same(full[1], frames(path, sparse))
+    with patch("decoders.selective.SHARE_FRAMES", 1):  # every group of pictures is another decoder's
+        assert_same(full[0], frames(path, whole, threads=3))
 
 
-def frames(path: Path, requests: list[ClipRequest]) -> DecodedFrames:
-    (clip,) = decode_clips(str(path), requests, {"rgb": np.copy})
+def frames(path: Path, requests: list[ClipRequest], threads: int = 1) -> DecodedFrames:
+    (clip,) = decode_clips(str(path), requests, {"rgb": np.copy}, threads=threads)
     assert clip.frames is not None
     return clip.frames
 
