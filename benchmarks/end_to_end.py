@@ -98,7 +98,7 @@ def _decode(videos: list[Path], seconds: int, clip: str) -> float:
     ]
     start = time.perf_counter()
     for video in videos:
-        for _ in decode_clips(str(video), requests, {"clip": transform}):
+        for _ in decode_clips(str(video), requests, {"clip": transform}, threads=torch.get_num_threads()):
             pass
     return time.perf_counter() - start
 

@@ -1,0 +1,161 @@
+"""How a build grows: 1, 10 and 100 videos, 10 minutes and 2 hours, slides and a lively scene, in one run.
+
+    python -m benchmarks.scales --json scales.json
+
+Times are the pipelines' own (corpus.json); memory is that of all processes of a build together, each shared
+page counted once (PSS), looked at twice a second. Random weights of ViT-B/32 and Whisper tiny.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.films import film
+
+SPEECH = Path(__file__).parents[1] / "demo" / "media" / "speech"
+GLOBS = {1: "000.mp4", 10: "00?.mp4", 100: "*.mp4"}
+LOOK_S = 0.5
+MODELS = ["--clip", "random:vit-b-32", "--whisper", "random:tiny"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One build: seconds by stage ("build" is the pipeline), bytes at most, seconds until the first clip of
+    decoded media was in the cache, the interpreter's start included."""
+
+    seconds: dict[str, float]
+    peak_bytes: int
+    first_clip_s: float
+
+
+def build(source: str, output: Path, *more: str) -> Run:
+    """Run the command and watch it."""
+    command = [sys.executable, "-m", "pipelines.command", "build", source, "--output", str(output)]
+    start, peak, first = time.perf_counter(), 0, 0.0
+    with subprocess.Popen(
+        [*command, *MODELS, *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None:
+            peak = max(peak, sum(_pss(pid) for pid in [process.pid, *_descendants(process.pid)]))
+            if not first and any((output / "cache").rglob("*.json")):
+                first = time.perf_counter() - start
+            time.sleep(LOOK_S)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return Run(json.loads((output / "corpus.json").read_text())["seconds"], peak, first)
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text().split()
+        except OSError:  # it has ended
+            continue
+        for child in map(int, children):
+            yield child
+            yield from _descendants(child)
+
+
+def _pss(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:")), 0)
+
+
+def make_videos(folder: Path, count: int, seconds: int) -> None:
+    """640x360 H.264 with B-frames and a voice, each another."""
+    speech = _speech(folder)
+    for number in range(count):
+        scene = f"mandelbrot=size=640x360:rate=25:start_scale={3 + number / 9}:end_scale=0.01:end_pts=2000"
+        film(folder / f"{number:03d}.mp4", scene, *speech, "-t", str(seconds), *_PICTURE)
+
+
+_PICTURE = ["-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-pix_fmt", "yuv420p"]
+
+
+def _speech(folder: Path) -> list[str]:
+    listed = folder / "speech.txt"
+    listed.write_text("".join(f"file '{path}'\n" for path in sorted(SPEECH.glob("*.flac"))))
+    return ["-f", "concat", "-safe", "0", "-stream_loop", "-1", "-i", str(listed), "-c:a", "aac"]
+
+
+def make_long(folder: Path, seconds: int) -> Path:
+    """A lively minute, repeated."""
+    path = folder / f"{seconds}s.mp4"
+    make_videos(folder, 1, 60)
+    repeated = ["-stream_loop", str(seconds // 60 - 1), "-i", str(folder / "000.mp4")]
+    film(path, "nullsrc", *repeated, "-map", "1", "-c", "copy", "-t", str(seconds))
+    return path
+
+
+def make_slides(folder: Path, seconds: int) -> Path:
+    """One picture a minute, with a voice."""
+    path = folder / "slides.mp4"
+    scene = "mandelbrot=size=640x360:rate=1/60:end_scale=0.01:end_pts=60"
+    film(path, scene, *_speech(folder), "-t", str(seconds), "-r", "25", *_PICTURE)
+    return path
+
+
+def ratios(folder: Path, minutes: tuple[int, int]) -> Iterator[tuple[str, float, str]]:
+    """(what, value, how it came about)."""
+    videos = folder / "videos"
+    videos.mkdir()
+    make_videos(videos, max(GLOBS), 60)
+    runs = {n: build(str(videos / glob), folder / f"out{n}") for n, glob in GLOBS.items()}
+    one, ten, hundred = (runs[n].seconds["build"] for n in GLOBS)
+    yield "a video among 100 / among 10", (hundred - ten) / 90 / ((ten - one) / 9), f"{one} {ten} {hundred} s"
+    yield "memory of 100 videos / of 10", runs[100].peak_bytes / runs[10].peak_bytes, _gigabytes(runs[100])
+    yield "start to first decoded clip, s", runs[1].first_clip_s, "models cached"
+    again = build(str(videos / "*.mp4"), folder / "again", "--cache", str(folder / "out100" / "cache"))
+    yield "100 videos / the same from cache", hundred / again.seconds["build"], f"{again.seconds['build']} s"
+
+    short, long = (build(str(make_long(_folder(folder, n), 60 * n)), folder / f"long{n}") for n in minutes)
+    name = f"{minutes[1]} minutes / {minutes[0]} minutes"
+    yield f"memory of {name}", long.peak_bytes / short.peak_bytes, _gigabytes(long)
+    times = [run.seconds["build"] for run in (short, long)]
+    yield f"time of {name}", times[1] / times[0], f"{times[0]} s, {times[1]} s"
+
+    slides = build(str(make_slides(_folder(folder, 0), 60 * minutes[0])), folder / "slides")
+    vision = [run.seconds["encode clip"] for run in (short, slides)]
+    yield "vision time, lively / slides", vision[0] / vision[1], f"{vision[0]} s, {vision[1]} s"
+
+
+def _folder(parent: Path, minutes: int) -> Path:
+    folder = parent / f"in{minutes}"
+    folder.mkdir()
+    return folder
+
+
+def _gigabytes(run: Run) -> str:
+    return f"{run.peak_bytes / 1e9:.2f} GB"
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=int, nargs=2, default=(10, 120), metavar=("SHORT", "LONG"))
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    found = []
+    with tempfile.TemporaryDirectory(prefix="favor-data-scales-") as folder:
+        for name, value, how in ratios(Path(folder), tuple(arguments.minutes)):
+            print(f"{name:40}{value:8.2f}   {how}", flush=True)
+            found.append({"name": name, "value": value, "how": how})
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
