@@ -6,14 +6,10 @@ import contextlib
 import functools
 import hashlib
 import json
-import pickle
 import re
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from featurizers.featurizer import ModelUnavailable
 from schemas.digest import digest
@@ -122,57 +118,3 @@ def _ping(endpoint: str) -> None:
     request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 - the hub's own address
     with contextlib.suppress(urllib.error.HTTPError):  # then it answers
         urllib.request.urlopen(request, timeout=_HUB_TIMEOUT_S).close()  # noqa: S310
-
-
-def read_model(kind: Any, model: str) -> Any:
-    """A transformers model class' weights, float32, on the CPU.
-
-    Raises:
-        ModelUnavailable: the files cannot be found or read.
-    """
-    from safetensors import SafetensorError
-    from transformers.utils import logging
-
-    path = folder(model)
-    logging.disable_progress_bar()
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()  # the text tower's weights are left over: not news
-    try:
-        return kind.from_pretrained(path, dtype=torch.float32, local_files_only=True)
-    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
-        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelUnavailable(f"{model!r} cannot be read as a {kind.__name__}: {detail}") from error
-    finally:
-        logging.set_verbosity(before)
-
-
-def read_part(model: str, part: str) -> dict[str, torch.Tensor]:
-    """The weights of one part of a checkpoint ("qformer"), float32, without reading the others.
-
-    Raises:
-        ModelUnavailable: the files cannot be found or read, or hold no such part.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    found: dict[str, torch.Tensor] = {}
-    try:
-        for path in weight_files(folder(model)):
-            if path.suffix == ".safetensors":
-                with safe_open(path, framework="pt") as tensors:
-                    found |= {n: tensors.get_tensor(n) for n in tensors.keys() if _within(n, part)}  # noqa: SIM118
-            else:
-                tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-                found |= {name: tensor for name, tensor in tensors.items() if _within(name, part)}
-    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
-        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelUnavailable(f"{model!r} cannot be read: {detail}") from error
-    if not found:
-        raise ModelUnavailable(f"{model!r} has no weights named {part}")
-    return {
-        name.removeprefix("model.").removeprefix(part).lstrip("."): t.float() for name, t in found.items()
-    }
-
-
-def _within(name: str, part: str) -> bool:
-    name = name.removeprefix("model.")
-    return name == part or name.startswith(f"{part}.")

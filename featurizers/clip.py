@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-
-from featurizers import checkpoints, untrained
+from featurizers import untrained
 from featurizers.featurizer import ModelUnavailable
-from featurizers.vision import Preprocessing, VisionFeaturizer
-from featurizers.vision_tower import VisionTower, clip_tower
+from featurizers.preprocessing import Preprocessing
+from featurizers.vision import VisionFeaturizer
+from featurizers.vision_shape import VisionShape
 
+if TYPE_CHECKING:
+    from featurizers.vision_tower import VisionTower
+
+# transformers' CLIPVisionConfig
+DEFAULTS: dict[str, Any] = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "image_size": 224,
+    "patch_size": 32,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+}
+# As CLIPModel, CLIPVisionModel of transformers 5 and a tower inside another model save it.
+PREFIXES = ("vision_model.", "clip.", "")
 # The shapes of openai/clip-vit-base-patch32 and openai/clip-vit-large-patch14.
 UNTRAINED: dict[str, dict[str, int]] = {
     "vit-b-32": {
@@ -47,37 +62,32 @@ class ClipFeaturizer(VisionFeaturizer):
             )
 
     @property
-    def untrained(self) -> bool:
-        return self.model.startswith("random:")
+    def _size(self) -> str | None:
+        return untrained.size(self.model)
 
     @property
-    def _size(self) -> str:
-        return self.model.removeprefix("random:")
+    def untrained(self) -> bool:
+        return self._size is not None
 
     def vision_config(self) -> dict[str, Any]:
-        if self.untrained:
-            return dict(UNTRAINED[self._size])
+        if self._size is not None:
+            return DEFAULTS | UNTRAINED[self._size]
         config = self.config()
         if config.get("model_type") not in ("clip", "clip_vision_model"):
             raise ModelUnavailable(f"{self.model!r} is a {config.get('model_type')!r} checkpoint, not a CLIP")
-        return {"image_size": 224, "patch_size": 32, **config.get("vision_config", config)}
+        return {**DEFAULTS, **config.get("vision_config", config)}
 
     def weights_digest(self) -> str:
-        return (
-            untrained.untrained_digest(self.vision_config()) if self.untrained else super().weights_digest()
-        )
+        if self._size is not None:
+            return untrained.untrained_digest(UNTRAINED[self._size])
+        return super().weights_digest()
 
     def preprocessing(self) -> Preprocessing:
         return Preprocessing.read({}, 224) if self.untrained else super().preprocessing()
 
     def tower(self, preprocessing: Preprocessing) -> VisionTower:
-        from transformers import CLIPVisionConfig, CLIPVisionModel
+        from featurizers.tensors import CheckpointTensors
+        from featurizers.vision_weights import clip_tower
 
-        if self.untrained:
-            with torch.device("meta"):
-                model = CLIPVisionModel(CLIPVisionConfig(**UNTRAINED[self._size]))
-            model = model.to_empty(device="cpu")
-            untrained.fill(model)
-        else:
-            model = checkpoints.read_model(CLIPVisionModel, self.model)
-        return clip_tower(model, preprocessing.mean, preprocessing.std, self.arithmetic)
+        tensors = untrained.tensor if self.untrained else CheckpointTensors(self.model, PREFIXES)
+        return clip_tower(tensors, VisionShape.read(self.vision_config()), preprocessing, self.arithmetic)

@@ -10,7 +10,7 @@ from featurizers.clip import ClipFeaturizer
 from featurizers.featurizer import Featurizer, ModelUnavailable
 from featurizers.qformer import EvaFeaturizer, QFormerFeaturizer
 from featurizers.siglip import SiglipFeaturizer
-from featurizers.vision import Tokens
+from featurizers.tokens import Tokens
 from featurizers.whisper import WhisperFeaturizer
 
 VISION: dict[str, Callable[[str, Arithmetic, str, Tokens], Featurizer]] = {

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from featurizers import checkpoints
 from featurizers.featurizer import ModelUnavailable
-from featurizers.vision import Preprocessing, VisionFeaturizer
-from featurizers.vision_tower import VisionTower, siglip_tower
+from featurizers.preprocessing import Preprocessing
+from featurizers.vision import VisionFeaturizer
+from featurizers.vision_shape import VisionShape
+
+if TYPE_CHECKING:
+    from featurizers.vision_tower import VisionTower
+
+# transformers' SiglipVisionConfig
+DEFAULTS: dict[str, Any] = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "image_size": 224,
+    "patch_size": 16,
+    "hidden_act": "gelu_pytorch_tanh",
+    "layer_norm_eps": 1e-6,
+}
+# As SiglipModel and SiglipVisionModel of transformers 5 save it.
+PREFIXES = ("vision_model.", "")
 
 
 @dataclass(frozen=True)
 class SiglipFeaturizer(VisionFeaturizer):
-    """SigLIP through transformers' SiglipVisionModel."""
+    """SigLIP, of a checkpoint that transformers' SiglipVisionModel reads."""
 
     kind: ClassVar[str] = "siglip"
 
@@ -23,7 +40,7 @@ class SiglipFeaturizer(VisionFeaturizer):
             raise ModelUnavailable(
                 f"{self.model!r} is a {config.get('model_type')!r} checkpoint, not a SigLIP"
             )
-        return {"image_size": 224, "patch_size": 16, **config.get("vision_config", config)}
+        return {**DEFAULTS, **config.get("vision_config", config)}
 
     def preprocessing(self) -> Preprocessing:
         side = self.vision_config()["image_size"]
@@ -32,7 +49,8 @@ class SiglipFeaturizer(VisionFeaturizer):
         return Preprocessing.read(own | self.config("preprocessor_config.json"), side)
 
     def tower(self, preprocessing: Preprocessing) -> VisionTower:
-        from transformers import SiglipVisionModel
+        from featurizers.tensors import CheckpointTensors
+        from featurizers.vision_weights import siglip_tower
 
-        model = checkpoints.read_model(SiglipVisionModel, self.model)
-        return siglip_tower(model, preprocessing.mean, preprocessing.std, self.arithmetic)
+        tensors = CheckpointTensors(self.model, PREFIXES)
+        return siglip_tower(tensors, VisionShape.read(self.vision_config()), preprocessing, self.arithmetic)

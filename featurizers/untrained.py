@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from schemas.digest import digest
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 RECIPE = 1
+_PREFIX = "random:"
+
+
+def size(model: str) -> str | None:
+    """SIZE of `random:SIZE`; None for a model whose weights are trained."""
+    return model.removeprefix(_PREFIX) if model.startswith(_PREFIX) else None
 
 
 def untrained_digest(shape: dict[str, Any]) -> str:
@@ -20,20 +27,23 @@ def untrained_digest(shape: dict[str, Any]) -> str:
     return digest({"untrained": RECIPE, "shape": shape})
 
 
-@torch.no_grad()
-def fill(module: nn.Module) -> None:
-    """Overwrites every parameter: matrices uniform with variance 1 / fan-in, norms one, biases zero.
+def tensor(name: str, *shape: int) -> Tensor:
+    """float32 `shape`: matrices uniform with variance 1 / fan-in, norms one, biases zero.
 
     Integers from PCG64, scaled: torch's own generators give other bits on CPUs with other vector units.
     """
+    import torch
+
+    if len(shape) < 2 and not name.endswith("class_embedding"):
+        return torch.full(shape, 0.0 if name.endswith("bias") else 1.0)
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+    integers = np.random.Generator(np.random.PCG64(seed)).integers(-32768, 32768, size=shape, dtype=np.int16)
+    values = integers.astype(np.float32)
+    values *= np.float32(math.sqrt(3 / math.prod(shape[1:])) / 32768)
+    return torch.from_numpy(values)
+
+
+def fill(module: nn.Module) -> None:
+    """Overwrites every parameter by what `tensor` makes of its name and shape."""
     for name, parameter in module.named_parameters():
-        if parameter.ndim < 2 and not name.endswith("class_embedding"):
-            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-            continue
-        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
-        integers = np.random.Generator(np.random.PCG64(seed)).integers(
-            -32768, 32768, size=tuple(parameter.shape), dtype=np.int16
-        )
-        fan_in = parameter[0].numel()
-        scale = np.float32(math.sqrt(3 / fan_in) / 32768)
-        parameter.copy_(torch.from_numpy(integers.astype(np.float32) * scale))
+        parameter.data.copy_(tensor(name, *parameter.shape))

@@ -184,7 +184,7 @@ def test_half_a_checkpoint(small_clip, tmp_path):
     assert featurizer.load().encode([np.zeros((1, 48, 48, 3), np.uint8)])[0].array.shape == (1, 36, 64)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(ModelUnavailable, match="cannot be read as a CLIPVisionModel"):
+    with pytest.raises(ModelUnavailable, match="cannot be read: Error while"):
         featurizer.load()
     weights.unlink()
     with pytest.raises(ModelUnavailable, match=r"neither model\.safetensors nor"):
