@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-Rows = Sequence[npt.NDArray[Any]]
-THREADS: ContextVar[Callable[[], int] | None] = ContextVar("THREADS", default=None)
-"""Asked before every batch how many threads it may use; the output does not depend on it."""
+from featurizers.sharing import THREADS, distinct
 
+Rows = Sequence[npt.NDArray[Any]]
 _LOG = logging.getLogger(__name__)
 
 
@@ -82,20 +80,6 @@ class FixedBatches:
                 continue
             yield batch
             done += size
-
-
-def distinct(rows: Rows) -> tuple[list[int], list[int]]:
-    """Rows that are equal, byte for byte, of one dtype and shape: where each distinct row stands first, and
-    every row's number among those."""
-    seen: dict[bytes, int] = {}
-    firsts: list[int] = []
-    numbers: list[int] = []
-    for place, row in enumerate(rows):
-        number = seen.setdefault(row.tobytes(), len(firsts))
-        if number == len(firsts):
-            firsts.append(place)
-        numbers.append(number)
-    return firsts, numbers
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
+from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler
 
-from featurizers.batches import THREADS, out_of_memory
 from featurizers.featurizer import Encoder, Features, Featurizer
+from featurizers.sharing import THREADS
 
 Item = tuple[Any, npt.NDArray[Any]]  # any key; it comes back as it is
+
+
+LOAD_METRIC = "weights_micro_secs"  # counted inside the first batch's latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,24 @@ class EncodingFailed:
     detail: str
 
 
-class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed], Encoder]):
+class OnFirstUse:
+    """An encoder whose weights are read when the first input comes: what is all in the cache needs none."""
+
+    def __init__(self, featurizer: Featurizer, load_seconds: Callable[[float], None]) -> None:
+        self._featurizer = featurizer
+        self._load_seconds = load_seconds
+        self._encoder: Encoder | None = None
+
+    def get(self) -> Encoder:
+        """Raises ModelUnavailable."""
+        if self._encoder is None:
+            start = time.perf_counter()
+            self._encoder = shared_encoder(self._featurizer)
+            self._load_seconds(time.perf_counter() - start)
+        return self._encoder
+
+
+class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed], OnFirstUse]):
     """(key, input array) -> (key, Features | EncodingFailed).
 
     Takes keyed elements itself: behind KeyedModelHandler, `element_size_fn` would be handed the key too,
@@ -34,9 +56,12 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
         RunInference(handler, model_identifier=handler.model_identifier)
     """
 
-    def __init__(self, featurizer: Featurizer, threads: Callable[[], int] | None = None) -> None:
-        """`threads`: see `featurizers.batches.THREADS`."""
+    def __init__(
+        self, featurizer: Featurizer, threads: Callable[[], int] | None = None, namespace: str | None = None
+    ) -> None:
+        """`threads`: see `featurizers.sharing.THREADS`; `namespace`: of the counter LOAD_METRIC."""
         self.featurizer = featurizer
+        self._namespace = namespace or f"featurizer_{featurizer.modality}"
         self._threads = threads
         self.model_identifier = featurizer.fingerprint().digest
         limit = featurizer.rows_per_call
@@ -47,21 +72,25 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
             element_size_fn=functools.partial(_weight, featurizer),
         )
 
-    def load_model(self) -> Encoder:
-        return shared_encoder(self.featurizer)
+    def load_model(self) -> OnFirstUse:
+        return OnFirstUse(self.featurizer, self._count_load)
+
+    def _count_load(self, seconds: float) -> None:
+        Metrics.counter(self._namespace, LOAD_METRIC).inc(round(1e6 * seconds))
 
     def run_inference(
         self,
         batch: Sequence[Item],
-        model: Encoder,
+        model: OnFirstUse,
         inference_args: Mapping[str, Any] | None = None,
     ) -> list[tuple[Any, Features | EncodingFailed]]:
         """A list, in order. A batch that fails is tried again input by input."""
         keys = [key for key, _ in batch]
         inputs = [item for _, item in batch]
+        encoder = model.get()
         token = THREADS.set(self._threads)
         try:
-            return list(zip(keys, encode_each(model, inputs), strict=True))
+            return list(zip(keys, encode_each(encoder, inputs), strict=True))
         finally:
             THREADS.reset(token)
 
@@ -69,7 +98,7 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
         return sum(item.nbytes for _, item in batch)
 
     def get_metrics_namespace(self) -> str:
-        return f"featurizer_{self.featurizer.modality}"
+        return self._namespace
 
 
 def _weight(featurizer: Featurizer, element: Item) -> int:
@@ -88,6 +117,8 @@ def encode_each(encoder: Encoder, inputs: Sequence[npt.NDArray[Any]]) -> list[Fe
 
 
 def _detail(error: BaseException) -> str:
+    from featurizers.batches import out_of_memory  # torch; by now it is there
+
     if out_of_memory(error):
         return "out of memory with one row a batch"
     lines = str(error).strip().splitlines()

@@ -18,7 +18,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from decoders.pool import DecodeTicket
 from decoders.worker import DecodeJob
-from featurizers.batches import distinct
+from featurizers.sharing import distinct
 from pipelines import decoder_pool, fetch
 from pipelines.build import Build
 from pipelines.keep import flac, jpeg

@@ -32,7 +32,7 @@ class Featurize(beam.PTransform):
     def __init__(self, column: str, featurizer: Featurizer, cache: Cache, progress: Progress) -> None:
         super().__init__()
         self._namespace = encoder_namespace(column)
-        self._handler = FeaturizerHandler(featurizer, free_cores)
+        self._handler = FeaturizerHandler(featurizer, free_cores, self._namespace)
         self._write = WriteFeatures(cache, progress)
 
     def expand(self, inputs: beam.PCollection) -> beam.PCollection:

@@ -9,12 +9,10 @@ from typing import Any
 
 from apache_beam.metrics import Metrics
 
+from featurizers.model_handler import LOAD_METRIC
+
 NAMESPACE = "favor-data"
-# What Beam's RunInference keeps, a namespace a column: metric -> (what we call it, its unit in seconds).
-_DISTRIBUTIONS = {
-    "inference_batch_latency_micro_secs": ("encode", 1e-6),
-    "load_model_latency_milli_secs": ("load", 1e-3),
-}
+_ENCODE = "inference_batch_latency_micro_secs"  # RunInference's own
 
 
 @contextmanager
@@ -38,13 +36,17 @@ def seconds_by_stage(result: Any) -> dict[str, float]:
     found = result.metrics().query()
     seconds: dict[str, float] = {}
     for counter in found["counters"]:
-        if counter.key.metric.namespace == NAMESPACE:
-            name = counter.key.metric.name
-            seconds[name] = seconds.get(name, 0.0) + counter.result / 1e6
+        metric = counter.key.metric
+        prefix, _, column = metric.namespace.partition(f"{NAMESPACE}.")
+        if metric.namespace == NAMESPACE:
+            seconds[metric.name] = seconds.get(metric.name, 0.0) + counter.result / 1e6
+        elif metric.name == LOAD_METRIC and not prefix:
+            # The first batch waits for the weights.
+            for stage, sign in ((f"load {column}", 1), (f"encode {column}", -1)):
+                seconds[stage] = seconds.get(stage, 0.0) + sign * counter.result / 1e6
     for distribution in found["distributions"]:
         prefix, _, column = distribution.key.metric.namespace.partition(f"{NAMESPACE}.")
-        known = _DISTRIBUTIONS.get(distribution.key.metric.name)
-        if known and not prefix and column:
-            name, unit = f"{known[0]} {column}", known[1]
-            seconds[name] = seconds.get(name, 0.0) + unit * distribution.result.sum
+        if distribution.key.metric.name == _ENCODE and not prefix and column:
+            stage = f"encode {column}"
+            seconds[stage] = seconds.get(stage, 0.0) + distribution.result.sum / 1e6
     return {name: round(value, 3) for name, value in sorted(seconds.items())}

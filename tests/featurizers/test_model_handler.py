@@ -68,7 +68,7 @@ def test_one_copy_of_the_weights_a_process(featurizer, small_clip):
     same = resolve("other", f"clip:{small_clip}", device="cpu", dtype="float32")
     encoder = shared_encoder(featurizer)
     assert shared_encoder(same) is encoder
-    assert FeaturizerHandler(same).load_model() is encoder
+    assert FeaturizerHandler(same).load_model().get() is encoder
     pooled = resolve("clip", f"clip:{small_clip}", device="cpu", dtype="float32", clip_tokens="cls")
     assert shared_encoder(pooled) is not encoder
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurizers.batches import FixedBatches, Rows, distinct
+from featurizers.batches import FixedBatches, Rows
+from featurizers.sharing import distinct
 from pipelines.command import main
 from tests.pipelines.conftest import ffmpeg
 
