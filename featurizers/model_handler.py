@@ -15,12 +15,9 @@ from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler
 
 from featurizers.featurizer import Encoder, Features, Featurizer
-from featurizers.sharing import THREADS
+from featurizers.sharing import LOAD_METRIC, THREADS
 
 Item = tuple[Any, npt.NDArray[Any]]  # any key; it comes back as it is
-
-
-LOAD_METRIC = "weights_micro_secs"  # counted inside the first batch's latency
 
 
 @dataclass(frozen=True, slots=True)

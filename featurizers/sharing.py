@@ -1,4 +1,4 @@
-"""What batches share: equal rows among themselves, and the cores with whoever else works. Needs no torch."""
+"""What those who run encoders must know of them; needs no torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 THREADS: ContextVar[Callable[[], int] | None] = ContextVar("THREADS", default=None)
 """Asked before every batch how many threads it may use; the output does not depend on it."""
+
+LOAD_METRIC = "weights_micro_secs"  # a Beam counter a column; also inside the first batch's time
 
 
 def distinct(rows: Sequence[npt.NDArray[Any]]) -> tuple[list[int], list[int]]:

@@ -23,7 +23,6 @@ from featurizers.featurizer import Featurizer, ModelUnavailable
 from featurizers.resolve import resolve
 from pipelines import inputs, options, storage
 from pipelines.build import Build
-from pipelines.build_corpus import build_corpus
 from pipelines.cache import Cache
 from pipelines.changes import check_columns, read_ledger, sign, to_build
 from pipelines.finish import Facts, corpus_bytes
@@ -159,6 +158,8 @@ def _progress_file(stack: ExitStack) -> str:
 
 def _run_pipeline(build: Build, beams: list[str]) -> dict[str, float]:
     """Seconds by stage, and "build" for the whole."""
+    from pipelines.build_corpus import build_corpus  # RunInference takes torch with it: seconds
+
     pipeline_options = PipelineOptions(beams)
     pipeline_options.view_as(SetupOptions).save_main_session = False
     root = beam.Pipeline(options=pipeline_options)
