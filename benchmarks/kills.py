@@ -74,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="favor-data-kills-") as temporary:
         folder, whole = Path(temporary) / "in", Path(temporary) / "whole"
         folder.mkdir()
-        make_clips(folder, 0, arguments.clips)
+        make_clips(folder, 0, arguments.clips, seconds=1.5)
         began = time.perf_counter()
         assert start(folder, whole).wait() == 0
         length = time.perf_counter() - began

@@ -200,7 +200,7 @@ def test_retry_looks_again_at_what_was_rejected_for_that_reason(
         looked_at.extend(Path(row.input).name for row in build.rows)
         return build_corpus(root, build)
 
-    monkeypatch.setattr("pipelines.run.build_corpus", noted)
+    monkeypatch.setattr("pipelines.build_corpus.build_corpus", noted)
     assert build(source, output, features, "--retry", "timed_out") == 0
     assert looked_at == []
     assert build(source, output, features, "--retry", "not_media,timed_out") == 0
