@@ -1,14 +1,29 @@
-"""Which device and which number format an encoder runs in."""
+"""Which device and which number format an encoder runs in; torch is asked only where it has to be."""
 
 from __future__ import annotations
 
+import platform
+import sys
 from dataclasses import dataclass
-
-import torch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from featurizers.featurizer import ModelUnavailable
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+if TYPE_CHECKING:
+    import torch
+
+NAMES = ("float32", "bfloat16", "float16")
+# NVIDIA's driver (the last two: Jetson's), AMD's, and WSL's.
+_DRIVERS = (
+    "/proc/driver/nvidia",
+    "/dev/nvidiactl",
+    "/dev/nvmap",
+    "/dev/nvhost-ctrl",
+    "/dev/kfd",
+    "/dev/dxg",
+)
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +35,17 @@ class Arithmetic:
 
     @property
     def torch_dtype(self) -> torch.dtype:
-        return DTYPES[self.dtype]
+        import torch
+
+        dtype: torch.dtype = getattr(torch, self.dtype)
+        return dtype
+
+
+def __getattr__(name: str) -> Any:
+    """DTYPES: torch's dtype of every name, made when it is asked for."""
+    if name == "DTYPES":
+        return {dtype: Arithmetic("cpu", dtype).torch_dtype for dtype in NAMES}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def choose(device: str = "auto", dtype: str = "auto") -> Arithmetic:
@@ -35,31 +60,36 @@ def choose(device: str = "auto", dtype: str = "auto") -> Arithmetic:
     device = _device(device)
     if dtype == "auto":
         dtype = _fastest(device)
-    if dtype not in DTYPES:
-        raise ModelUnavailable(f"unknown dtype {dtype!r}: choose auto, {', '.join(DTYPES)}")
+    if dtype not in NAMES:
+        raise ModelUnavailable(f"unknown dtype {dtype!r}: choose auto, {', '.join(NAMES)}")
     if dtype == "float16" and device == "cpu":
         raise ModelUnavailable("float16 is slow and imprecise on a CPU: choose auto, bfloat16 or float32")
     return Arithmetic(device, dtype)
 
 
 def _device(name: str) -> str:
+    if name == "cpu" or (name == "auto" and surely_no_accelerator()):
+        return "cpu"
+    kind, _, index = name.partition(":")
+    if name not in ("auto", "mps") and not (kind == "cuda" and (not index or index.isdecimal())):
+        raise ModelUnavailable(f"unknown device {name!r}: choose auto, cpu, cuda, cuda:N or mps")
+    import torch
+
     if name == "auto":
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
-    kind, _, index = name.partition(":")
-    if kind == "cuda" and (not index or index.isdecimal()):
-        if int(index or 0) >= torch.cuda.device_count():
-            found = torch.cuda.device_count()
-            raise ModelUnavailable(f"no device {name!r}: this machine has {found} CUDA devices; try auto")
-        return name
-    if name == "mps":
-        if not torch.backends.mps.is_available():
-            raise ModelUnavailable("no device 'mps' on this machine; try auto")
-        return name
-    if name != "cpu":
-        raise ModelUnavailable(f"unknown device {name!r}: choose auto, cpu, cuda, cuda:N or mps")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ModelUnavailable("no device 'mps' on this machine; try auto")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise ModelUnavailable(f"no device {name!r}: this machine has {found} CUDA devices; try auto")
     return name
+
+
+def surely_no_accelerator() -> bool:
+    """Whether torch need not be asked: Linux, without the driver of any."""
+    return sys.platform == "linux" and not any(Path(driver).exists() for driver in _DRIVERS)
 
 
 def _fastest(device: str) -> str:
@@ -70,4 +100,23 @@ def _fastest(device: str) -> str:
 
 def cpu_multiplies_bfloat16() -> bool:
     """Whether bfloat16 matrix products are instructions of this CPU (AMX or AVX512-BF16)."""
+    known = _kernel_says_bfloat16()
+    if known is not None:
+        return known
+    import torch
+
     return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+
+
+def _kernel_says_bfloat16() -> bool | None:
+    """None: the kernel is too old to know these instructions, or there is no such file."""
+    if not _CPUINFO.is_file():
+        return None
+    for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
+        label, _, flags = line.partition(":")
+        if label.strip() == "flags":
+            if {"amx_tile", "avx512_bf16"} & set(flags.split()):
+                return True
+            # AVX512-BF16 is listed since Linux 5.3, AMX since 5.16.
+            return False if int(platform.release().partition(".")[0]) >= 6 else None
+    return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from featurizers import untrained
 from featurizers.featurizer import ModelUnavailable
 from featurizers.preprocessing import Preprocessing
+from featurizers.untrained import MayBeUntrained, tensor, untrained_digest
 from featurizers.vision import VisionFeaturizer
 from featurizers.vision_shape import VisionShape
 
@@ -49,37 +49,29 @@ UNTRAINED: dict[str, dict[str, int]] = {
 
 
 @dataclass(frozen=True)
-class ClipFeaturizer(VisionFeaturizer):
+class ClipFeaturizer(MayBeUntrained, VisionFeaturizer):
     """CLIP's vision transformer; `model` may also be `random:vit-b-32` or `random:vit-l-14`."""
 
     kind: ClassVar[str] = "clip"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.untrained and self._size not in UNTRAINED:
+        if self.untrained and self.size not in UNTRAINED:
             raise ModelUnavailable(
                 f"unknown size {self.model!r}: choose random:{', random:'.join(UNTRAINED)}"
             )
 
-    @property
-    def _size(self) -> str | None:
-        return untrained.size(self.model)
-
-    @property
-    def untrained(self) -> bool:
-        return self._size is not None
-
     def vision_config(self) -> dict[str, Any]:
-        if self._size is not None:
-            return DEFAULTS | UNTRAINED[self._size]
+        if self.size is not None:
+            return DEFAULTS | UNTRAINED[self.size]
         config = self.config()
         if config.get("model_type") not in ("clip", "clip_vision_model"):
             raise ModelUnavailable(f"{self.model!r} is a {config.get('model_type')!r} checkpoint, not a CLIP")
         return {**DEFAULTS, **config.get("vision_config", config)}
 
     def weights_digest(self) -> str:
-        if self._size is not None:
-            return untrained.untrained_digest(UNTRAINED[self._size])
+        if self.size is not None:
+            return untrained_digest(UNTRAINED[self.size])
         return super().weights_digest()
 
     def preprocessing(self) -> Preprocessing:
@@ -89,5 +81,5 @@ class ClipFeaturizer(VisionFeaturizer):
         from featurizers.tensors import CheckpointTensors
         from featurizers.vision_weights import clip_tower
 
-        tensors = untrained.tensor if self.untrained else CheckpointTensors(self.model, PREFIXES)
+        tensors = tensor if self.untrained else CheckpointTensors(self.model, PREFIXES)
         return clip_tower(tensors, VisionShape.read(self.vision_config()), preprocessing, self.arithmetic)

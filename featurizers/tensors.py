@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +36,35 @@ def part(name: str) -> tuple[str, str]:
     return name, f"model.{name}"
 
 
+def fitting(model: str, name: str, tensor: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+    """The tensor in float32.
+
+    Raises:
+        ModelUnavailable: there is none, or it has another shape than `shape` or holds no floats.
+    """
+    if tensor is None:
+        raise ModelUnavailable(f"{model!r} lacks {name}")
+    if tuple(tensor.shape) != shape or not tensor.is_floating_point():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        found, wanted = list(tensor.shape), list(shape)
+        raise ModelUnavailable(f"{model!r}: {name} is {kind} {found}, the configuration wants {wanted}")
+    return tensor.float()
+
+
+@dataclass(frozen=True)
+class StateTensors:
+    """A state dict's part: what follows `prefix`. `model` is what messages call it."""
+
+    model: str
+    state: Mapping[str, Tensor]
+    prefix: str
+
+    def __call__(self, name: str, *shape: int) -> Tensor:
+        """As `Tensors` has it."""
+        full = self.prefix + name
+        return fitting(self.model, full, self.state.get(full), shape)
+
+
 class CheckpointTensors:
     """One part of a transformers checkpoint: what follows the first of `prefixes` that occurs in it.
 
@@ -53,15 +84,7 @@ class CheckpointTensors:
     def __call__(self, name: str, *shape: int) -> Tensor:
         """As `Tensors` has it."""
         full = self.prefix + name
-        if full not in self._read:
-            raise ModelUnavailable(f"{self.model!r} lacks {full}")
-        tensor = self._tensor(full)
-        if tuple(tensor.shape) != shape or not tensor.is_floating_point():
-            kind = str(tensor.dtype).removeprefix("torch.")
-            raise ModelUnavailable(
-                f"{self.model!r}: {full} is {kind} {list(tensor.shape)}, config.json wants {list(shape)}"
-            )
-        return tensor.float()
+        return fitting(self.model, full, self._tensor(full) if full in self._read else None, shape)
 
     def everything(self) -> dict[str, Tensor]:
         """Every tensor of the part, float32, by its name after the prefix."""
@@ -82,19 +105,27 @@ def _opened(path: Path) -> Iterator[tuple[str, Callable[[], Tensor]]]:
         for name in tensors.keys():  # noqa: SIM118 - not a dict
             yield name, functools.partial(tensors.get_tensor, name)
         return
-    for name, tensor in _unpickled(path).items():
+    for name, tensor in unpickled(path).items():
         if isinstance(tensor, Tensor):
             yield name, functools.partial(_same, tensor)
 
 
-def _unpickled(path: Path) -> dict[str, Any]:
+def unpickled(path: Path) -> dict[str, Any]:
+    """A file of torch.save, on the CPU and mapped where that can be; nothing in it is run.
+
+    Raises:
+        ModelUnavailable: no dict of plain tensors.
+    """
     try:
         # Files from before torch 1.6 are no zip archives and cannot be mapped.
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # torch raises whatever a broken pickle makes it raise
-        raise ValueError(str(error).strip() or type(error).__name__) from error
+    except pickle.UnpicklingError as error:  # its text recommends to run what is in the file
+        raise ModelUnavailable(f"{path} is not a PyTorch checkpoint of plain tensors") from error
+    except Exception as error:  # torch raises whatever a broken file makes it raise
+        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelUnavailable(f"{path} is not a PyTorch checkpoint of plain tensors: {detail}") from error
     if not isinstance(loaded, dict):
-        raise ValueError(f"{path.name} holds no tensors by name")  # noqa: TRY004 - the file is wrong
+        raise ModelUnavailable(f"{path} is not a PyTorch checkpoint: it holds no tensors by name")
     return loaded
 
 

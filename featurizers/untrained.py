@@ -17,9 +17,20 @@ RECIPE = 1
 _PREFIX = "random:"
 
 
-def size(model: str) -> str | None:
-    """SIZE of `random:SIZE`; None for a model whose weights are trained."""
-    return model.removeprefix(_PREFIX) if model.startswith(_PREFIX) else None
+class MayBeUntrained:
+    """A featurizer whose `model` may be `random:SIZE`."""
+
+    model: str
+
+    @property
+    def size(self) -> str | None:
+        """SIZE; None where the weights are trained."""
+        return self.model.removeprefix(_PREFIX) if self.untrained else None
+
+    @property
+    def untrained(self) -> bool:
+        """True where the weights are random."""
+        return self.model.startswith(_PREFIX)
 
 
 def untrained_digest(shape: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from featurizers.arithmetic import Arithmetic
+from featurizers.building import Builder
 from featurizers.featurizer import ModelUnavailable
 from featurizers.preprocessing import Preprocessing
 from featurizers.tensors import Tensors
@@ -19,47 +20,23 @@ _SILU_PER_QUICK_GELU = 1.702
 
 
 @dataclass(frozen=True)
-class _Builder:
+class _VisionBuilder(Builder):
     """Names are those of transformers' CLIPVisionModel, SiglipVisionModel and Blip2VisionModel."""
 
-    tensors: Tensors
     shape: VisionShape
-    arithmetic: Arithmetic
-
-    def placed(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.arithmetic.device, self.arithmetic.torch_dtype)
-
-    def norm(self, name: str) -> Norm:
-        width = self.shape.width
-        weight, bias = (self.placed(self.tensors(f"{name}.{part}", width)) for part in ("weight", "bias"))
-        return Norm(weight, bias, self.shape.eps)
-
-    def linear(
-        self,
-        weight: Tensor,
-        bias: Tensor | None,
-        activation: Activation = "none",
-    ) -> Linear:
-        return Linear(weight, bias, self.arithmetic.device, self.arithmetic.torch_dtype, activation)
-
-    def pair(self, name: str, rows: int, columns: int) -> tuple[Tensor, Tensor]:
-        """Weight [rows, columns] and bias [rows]."""
-        return self.tensors(f"{name}.weight", rows, columns), self.tensors(f"{name}.bias", rows)
 
     def qkv(self, attention: str) -> tuple[Tensor, Tensor]:
         """Queries, keys and values side by side."""
-        width = self.shape.width
-        parts = [self.pair(f"{attention}.{part}_proj", width, width) for part in "qkv"]
+        parts = [self.pair(f"{attention}.{part}_proj", self.width, self.width) for part in "qkv"]
         return torch.cat([weight for weight, _ in parts]), torch.cat([bias for _, bias in parts])
 
     def fused_qkv(self, attention: str) -> tuple[Tensor, Tensor | None]:
         """As `qkv`, of a checkpoint that has them side by side."""
-        width = self.shape.width
-        weight = self.tensors(f"{attention}.qkv.weight", 3 * width, width)
-        return weight, self.tensors(f"{attention}.qkv.bias", 3 * width) if self.shape.qkv_bias else None
+        weight = self.tensors(f"{attention}.qkv.weight", 3 * self.width, self.width)
+        return weight, self.tensors(f"{attention}.qkv.bias", 3 * self.width) if self.shape.qkv_bias else None
 
     def block(self, name: str, fused: bool) -> Block:
-        width, mlp = self.shape.width, self.shape.mlp
+        width, mlp = self.width, self.shape.mlp
         attention = f"{name}.self_attn"
         up, up_bias = self.pair(f"{name}.mlp.fc1", mlp, width)
         down, down_bias = self.pair(f"{name}.mlp.fc2", width, mlp)
@@ -77,11 +54,11 @@ class _Builder:
 
     def patches(self) -> Tensor:
         """[d, 3 * patch * patch]"""
-        width, patch = self.shape.width, self.shape.patch
-        return self.tensors("embeddings.patch_embedding.weight", width, 3, patch, patch).flatten(1)
+        patch = self.shape.patch
+        return self.tensors("embeddings.patch_embedding.weight", self.width, 3, patch, patch).flatten(1)
 
     def patch_bias(self) -> Tensor:
-        return self.tensors("embeddings.patch_embedding.bias", self.shape.width)
+        return self.tensors("embeddings.patch_embedding.bias", self.width)
 
     def tower(
         self,
@@ -117,7 +94,7 @@ def clip_tower(
     arithmetic: Arithmetic,
 ) -> VisionTower:
     """CLIP's: a class token, normalised before the first block; after the last, only what is pooled."""
-    build = _Builder(tensors, shape, arithmetic)
+    build = _VisionBuilder(tensors, arithmetic, shape.width, shape.eps, shape)
     return build.tower(
         preprocessing,
         embed=build.linear(build.patches(), None),
@@ -134,7 +111,7 @@ def siglip_tower(
     arithmetic: Arithmetic,
 ) -> VisionTower:
     """SigLIP's: no class token."""
-    build = _Builder(tensors, shape, arithmetic)
+    build = _VisionBuilder(tensors, arithmetic, shape.width, shape.eps, shape)
     return build.tower(
         preprocessing,
         embed=build.linear(build.patches(), build.patch_bias()),
@@ -151,7 +128,7 @@ def eva_tower(
     arithmetic: Arithmetic,
 ) -> VisionTower:
     """EVA-CLIP's, as BLIP-2 and InstructBLIP have it."""
-    build = _Builder(tensors, shape, arithmetic)
+    build = _VisionBuilder(tensors, arithmetic, shape.width, shape.eps, shape)
     return build.tower(
         preprocessing,
         embed=build.linear(build.patches(), build.patch_bias()),

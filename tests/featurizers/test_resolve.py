@@ -9,9 +9,7 @@ import threading
 
 import numpy as np
 import pytest
-import torch
 
-from featurizers import arithmetic
 from featurizers.featurizer import ModelUnavailable
 from featurizers.frames import Crop
 from featurizers.resolve import resolve
@@ -69,13 +67,31 @@ def test_modalities():
     assert clip.model == "random:vit-b-32"
 
 
-def test_auto_is_resolved_at_once():
-    chosen = arithmetic.choose()
-    assert chosen.device in ("cpu", "cuda", "mps")
-    assert chosen.dtype in arithmetic.DTYPES
-    if not torch.cuda.is_available() and not torch.backends.mps.is_available():
-        fast = arithmetic.cpu_multiplies_bfloat16()
-        assert chosen == arithmetic.Arithmetic("cpu", "bfloat16" if fast else "float32")
+DESCRIBE = """
+import pickle, sys
+from featurizers.resolve import resolve
+for spec in sys.argv[1:]:
+    featurizer = pickle.loads(pickle.dumps(resolve("x", spec, device="cpu", dtype="float32")))
+    featurizer.fingerprint()
+    featurizer.frame_transform()
+    featurizer.rows_per_call
+heavy = {"torch", "transformers", "whisper", "numba", "safetensors", "apache_beam"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+
+
+def test_describing_imports_nothing_heavy(small_clip, tiny_en):
+    specs = [
+        "clip:random:vit-b-32",
+        f"clip:{small_clip}",
+        "whisper:random:tiny",
+        "whisper:large-v2",
+        f"whisper:{tiny_en}",
+    ]
+    run = subprocess.run(
+        [sys.executable, "-c", DESCRIBE, *specs], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def test_frame_transforms_import_no_torch():
@@ -83,6 +99,18 @@ def test_frame_transforms_import_no_torch():
         "import sys, featurizers.frames; sys.exit(any(m in sys.modules for m in ('torch', 'transformers')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+LOAD = """
+import sys
+from featurizers.resolve import resolve
+resolve("x", sys.argv[1], device="cpu").load()
+sys.exit(any(name in sys.modules for name in ("transformers", "whisper", "numba")))
+"""
+
+
+def test_loading_clip_imports_torch_alone(small_clip):
+    assert subprocess.run([sys.executable, "-c", LOAD, f"clip:{small_clip}"], check=False).returncode == 0
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

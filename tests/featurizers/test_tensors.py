@@ -115,7 +115,7 @@ def test_a_tensor_that_does_not_fit_is_named(tower, change, found):
     folder, vision = tower
     name = "embeddings.position_embedding.weight"
     save(folder, vision | {name: change(vision[name])})
-    with pytest.raises(ModelUnavailable, match=rf": {name} is {found}, config\.json wants \[37, 64\]$"):
+    with pytest.raises(ModelUnavailable, match=rf": {name} is {found}, the configuration wants \[37, 64\]$"):
         encode(f"clip:{folder}")
 
 
@@ -123,7 +123,7 @@ def test_a_tensor_that_does_not_fit_is_named(tower, change, found):
 def test_no_checkpoint_at_all(tower, content):
     folder, _ = tower
     (folder / "pytorch_model.bin").write_bytes(content)
-    with pytest.raises(ModelUnavailable, match="cannot be read: ") as caught:
+    with pytest.raises(ModelUnavailable, match="is not a PyTorch checkpoint") as caught:
         encode(f"clip:{folder}")
     assert "\n" not in str(caught.value)
 
@@ -135,7 +135,7 @@ def test_a_pickled_object_is_not_run(tower):
 
     folder, vision = tower
     torch.save(vision | {"trap": Trap()}, folder / "pytorch_model.bin")
-    with pytest.raises(ModelUnavailable, match="cannot be read: "):
+    with pytest.raises(ModelUnavailable, match=r"plain tensors$"):
         encode(f"clip:{folder}")
     assert not (folder / "ran").exists()
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 import whisper
-from whisper.audio import log_mel_spectrogram, pad_or_trim
+from whisper.audio import N_SAMPLES, log_mel_spectrogram, pad_or_trim
 from whisper.model import ModelDimensions, Whisper
 
-from featurizers import ctranslate2
+from featurizers import checkpoints, ctranslate2, whisper_download
 from featurizers.featurizer import ModelUnavailable
 from featurizers.resolve import resolve
+from featurizers.whisper import SAMPLES_PER_WINDOW
 
 FLOOR = {"float32": 0.999, "bfloat16": 0.998}
 
@@ -139,6 +140,80 @@ def test_a_pt_file_of_something_else(tmp_path):
 def test_named_models_are_known_by_the_digest_in_their_url():
     fingerprint = resolve("whisper", "whisper:large-v2").fingerprint()
     assert fingerprint.weights == "81f7c96c852ee8fc832187b0132e569d6c3065a3252ed18e56effd0b6a73e524"
+
+
+def test_the_digests_of_named_models_are_whispers_own():
+    urls = {
+        name: resolve("w", f"whisper:{name}", device="cpu").fingerprint().weights for name in whisper._MODELS
+    }
+    assert urls == {name: url.split("/")[-2] for name, url in whisper._MODELS.items()}
+
+
+def test_a_named_model_is_taken_from_whispers_cache(monkeypatch, tmp_path, tiny_en):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = tmp_path / "whisper" / "tiny.en.pt"
+    path.parent.mkdir()
+    torch.save(ctranslate2.read_checkpoint(tiny_en), path)
+    url = f"http://127.0.0.1:9/{checkpoints.file_digest(path)}/tiny.en.pt"
+    monkeypatch.setattr(whisper_download, "_urls", lambda: {"tiny.en": url})
+    featurizer = resolve("w", "whisper:tiny.en", device="cpu", dtype="float32")
+    featurizer.prepare()
+    sound = [np.full(8_000, 0.01, np.float32)]
+    same = resolve("w", f"whisper:{tiny_en}", device="cpu", dtype="float32").load().encode(sound)
+    np.testing.assert_array_equal(featurizer.load().encode(sound)[0].array, same[0].array)
+    path.write_bytes(path.read_bytes()[:-1])
+    with (
+        pytest.warns(UserWarning, match="does not match"),
+        pytest.raises(ModelUnavailable, match="cannot be"),
+    ):
+        featurizer.prepare()
+
+
+def test_a_checkpoint_in_half_precision(tmp_path, bare_model, speech):
+    half = {name: tensor.half() for name, tensor in bare_model.state_dict().items()}
+    path = tmp_path / "half.pt"
+    torch.save({"dims": vars(bare_model.dims), "model_state_dict": half}, path)
+    featurizer = resolve("whisper", f"whisper:{path}", device="cpu", dtype="float32")
+    spoken = resolve("whisper", f"whisper:{path}", device="cpu", dtype="float32", transcribe=True)
+    (features,), (with_words,) = (one.load().encode([speech[0][0]]) for one in (featurizer, spoken))
+    np.testing.assert_array_equal(features.array, with_words.array)
+    assert word_errors(words(with_words.text), words(speech[0][1])) <= 0.1
+    truth = bare(bare_model, speech[0][0])[: len(features.array) * 25]
+    assert cosines(features.array.reshape(-1, 384), truth) >= 0.999
+
+
+def test_windows_of_another_length_are_refused(tmp_path, bare_model):
+    path = tmp_path / "short.pt"
+    dims = {**vars(bare_model.dims), "n_audio_ctx": 750}
+    torch.save({"dims": dims, "model_state_dict": bare_model.state_dict()}, path)
+    with pytest.raises(ModelUnavailable, match="windows of 750 vectors"):
+        resolve("whisper", f"whisper:{path}").load()
+
+
+@pytest.mark.parametrize("transcribe", [False, True])
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [
+        ("encoder.ln_post", r"lacks encoder\.ln_post\.weight$"),
+        ("decoder.ln", r"Missing key.*decoder\.ln\.weight"),
+    ],
+)
+def test_a_checkpoint_that_lacks_a_tensor(tmp_path, bare_model, side, message, transcribe):
+    path = tmp_path / "lacking.pt"
+    state = bare_model.state_dict()
+    del state[f"{side}.weight"]
+    torch.save({"dims": vars(bare_model.dims), "model_state_dict": state}, path)
+    featurizer = resolve("whisper", f"whisper:{path}", transcribe=transcribe)
+    if side.startswith("decoder") and not transcribe:
+        featurizer.load()  # nothing reads it
+        return
+    with pytest.raises(ModelUnavailable, match=message) as caught:
+        featurizer.load()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_window_is_whispers_own():
+    assert SAMPLES_PER_WINDOW == N_SAMPLES
 
 
 def test_untrained_sizes_have_the_true_shapes():
