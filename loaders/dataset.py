@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic_core import from_json
 from torch.utils.data import Dataset
 
 from loaders.corpus import Corpus
@@ -114,17 +114,18 @@ class CorpusDataset(Dataset[TrainingSample]):
 
 
 def training_sample(
-    key: str, found: Mapping[str, Bytes], item: Item, columns: Collection[str] | None = None
+    key: str, found: Mapping[str, memoryview], item: Item, columns: Collection[str] | None = None
 ) -> TrainingSample:
     """Decodes the members `KEY.SUFFIX` of one sample.
 
     Raises:
         ExtentError: they are another sample's, or not what a sample holds.
     """
-    content = {name.partition(".")[2]: data for name, data in found.items() if name.startswith(f"{key}.")}
+    prefix, cut = f"{key}.", len(key) + 1
+    content = {name[cut:]: data for name, data in found.items() if name.startswith(prefix)}
     if len(content) < len(found) or "json" not in content:
         raise ExtentError(f"these bytes hold {', '.join(sorted(found))}: was the corpus built again?")
-    record = json.loads(content.pop("json").tobytes())
+    record = _record(content.pop("json"))
     features = {
         column: torch.from_numpy(array(content.pop(f"{column}.npy")))
         for column in record["features"]
@@ -137,8 +138,8 @@ def training_sample(
         steps=record["steps"],
         span_ns=tuple(record["span_ns"]),
         features=features,
-        audio_mask=torch.from_numpy(np.array(record["audio_mask"], dtype=np.bool_)),
-        visual_mask=torch.from_numpy(np.array(record["visual_mask"], dtype=np.bool_)),
+        audio_mask=torch.from_numpy(np.array(record["audio_mask"], np.bool_)),
+        visual_mask=torch.from_numpy(np.array(record["visual_mask"], np.bool_)),
         frame_times=record["frame_times"],
         conversations=conversations,
         metadata=record["metadata"],
@@ -147,3 +148,11 @@ def training_sample(
         files={name: data.tobytes() for name, data in content.items() if not name.endswith(".npy")},
         fill=item.fill,
     )
+
+
+def _record(content: memoryview) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = from_json(bytes(content), cache_strings="keys")
+    except ValueError as error:
+        raise ExtentError(f"a sample's json is damaged: {error}") from error
+    return record

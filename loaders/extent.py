@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from struct import Struct
+from typing import Any, Literal
+from zlib import adler32
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +15,8 @@ import numpy.typing as npt
 from loaders.storage import Bytes
 
 _BLOCK = 512
+_HEADER = Struct("100s 24x 12s 12x 8s c 100x 5s 83x 155s 12x")  # name, size, checksum, type, magic, prefix
+_NPY = Struct("<6s B x I")  # magic, version, length of the header (of 16 bits in version 1)
 _NPY_HEADER_LIMIT = 65536
 
 
@@ -19,60 +24,67 @@ class ExtentError(ValueError):
     """Bytes that are not the sample the index promises, or an array that is not plain numbers."""
 
 
-def members(extent: Bytes) -> dict[str, Bytes]:
+def members(extent: Bytes) -> dict[str, memoryview]:
     """Name -> content (views of `extent`) of the files in a piece of a ustar tar.
 
     Raises:
         ExtentError: not whole tar members.
     """
     found = {}
-    position = 0
-    while position < len(extent):
-        header = extent[position : position + _BLOCK].tobytes()
-        name, size = _header(header)
+    data, position, end = extent.data, 0, len(extent)
+    while position < end:
         start = position + _BLOCK
-        if start + size > len(extent):
+        name, size = _header(data[position:start])
+        if start + size > end:
             raise ExtentError(f"member {name!r} reaches past the sample's bytes")
-        found[name] = extent[start : start + size]
+        found[name] = data[start : start + size]
         position = start + size + (-size % _BLOCK)
     return found
 
 
-def _header(header: bytes) -> tuple[str, int]:
-    if len(header) < _BLOCK or header[257:262] != b"ustar" or header[156:157] not in (b"0", b"\0"):
+def _header(header: memoryview) -> tuple[str, int]:
+    fields = _HEADER.unpack(header) if len(header) == _BLOCK else None
+    if not fields or fields[4] != b"ustar" or fields[3] not in b"0\0":
         raise ExtentError("no tar member where the index says a sample begins")
-    stored = header[148:156].strip(b" \0")
-    if not stored or int(stored, 8) != sum(header) - sum(header[148:156]) + 8 * 0x20:
+    name, size, checksum, _, _, prefix = fields
+    # Adler-32's low half is 1 + the sum of the bytes, modulo 65521; the checksum counts as eight spaces.
+    total = (adler32(header[156:], adler32(header[:148])) & 0xFFFF) - 1 + 8 * 0x20
+    if (_octal(checksum) - total) % 65521:
         raise ExtentError("a tar header's checksum is wrong")
-    prefix, name = header[345:500].rstrip(b"\0"), header[:100].rstrip(b"\0")
-    size = header[124:136]
     # Members of 8 GiB and more have their size in base 256 (GNU, POSIX.1-2001).
-    length = int.from_bytes(size[1:], "big") if size[0] & 0x80 else int(size.strip(b" \0"), 8)
-    return (prefix + b"/" + name if prefix else name).decode(), length
+    length = int.from_bytes(size[1:], "big") if size[0] & 0x80 else _octal(size)
+    name = name.rstrip(b"\0")
+    return (prefix.rstrip(b"\0") + b"/" + name if prefix[0] else name).decode(), length
 
 
-def array(content: Bytes) -> npt.NDArray[Any]:
+def _octal(digits: bytes) -> int:
+    try:
+        return int(digits.strip(b" \0"), 8)
+    except ValueError as error:
+        raise ExtentError(f"a tar header has {digits!r} for a number") from error
+
+
+def array(content: memoryview) -> npt.NDArray[Any]:
     """A .npy member as an array that shares its bytes.
 
     Raises:
         ExtentError: not a .npy file, or one that holds a pickle.
     """
-    if content[:6].tobytes() != b"\x93NUMPY":
+    if len(content) < _NPY.size:
         raise ExtentError("not a .npy file")
-    length = int.from_bytes(content[8:10].tobytes(), "little") + 10
-    if content[6] != 1:
-        length = int.from_bytes(content[8:12].tobytes(), "little") + 12
-    shape, fortran, dtype = _npy_header(content[: min(length, _NPY_HEADER_LIMIT)].tobytes())
-    values = content[length:]
-    count = int(np.prod(shape, dtype=np.int64))
-    if values.nbytes < count * dtype.itemsize:
+    magic, version, length = _NPY.unpack_from(content)
+    if magic != b"\x93NUMPY":
+        raise ExtentError("not a .npy file")
+    begin = (length & 0xFFFF) + 10 if version == 1 else length + 12
+    shape, order, dtype, size = _npy_header(bytes(content[: min(begin, _NPY_HEADER_LIMIT)]))
+    if len(content) - begin < size:
         raise ExtentError("a .npy file is cut short")
-    flat = np.frombuffer(values, dtype=dtype, count=count)
-    return flat.reshape(shape, order="F" if fortran else "C")
+    return np.ndarray(shape, dtype, content, begin, order=order)
 
 
 @lru_cache(maxsize=1024)
-def _npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _npy_header(header: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any], int]:
+    """Shape, order, type, and bytes of the values."""
     stream = BytesIO(header)
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -82,4 +94,4 @@ def _npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         raise ExtentError(f"not a .npy header: {error}") from error
     if dtype.hasobject:
         raise ExtentError("an array of Python objects: refused, it would have to be unpickled")
-    return shape, fortran, dtype
+    return shape, "F" if fortran else "C", dtype, math.prod(shape) * dtype.itemsize

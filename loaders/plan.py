@@ -7,9 +7,8 @@ so every item is read exactly once an epoch however often training stops, and a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -144,20 +143,16 @@ class StreamPlan:
 
     def stream(
         self, items: Items, phase: Phase, rank: int, worker: int, epoch: int, number: int
-    ) -> list[list[Item]]:
+    ) -> Iterator[list[Item]]:
         """What one worker reads in the whole phase, window by window. It gives every `workers`-th batch of
         its rank, so that a loader that asks its workers in turn ends with all of them."""
         mine, fills = _stretch(items, phase.world_size, rank)
         start, end = _worker_stretch(len(mine) + fills, phase, worker)
-        part = mine[start : min(end, len(mine))]
-        windows = [_items(window) for window in self._windows(part, phase.window_bytes)]
-        if self.shuffle:
-            words = [self.seed, epoch, _WINDOWS, number, rank, worker]
-            random = np.random.default_rng(words)
-            windows = [[window[at] for at in random.permutation(len(window))] for window in windows]
+        random = np.random.default_rng([self.seed, epoch, _WINDOWS, number, rank, worker])
+        for window in self._windows(mine[start : min(end, len(mine))], phase.window_bytes):
+            yield _items(window[random.permutation(len(window))] if self.shuffle else window)
         if start <= len(mine) < end:
-            windows.append(_items(mine[-1:] if len(mine) else items[:1], fill=True))
-        return windows
+            yield _items(mine[-1:] if len(mine) else items[:1], fill=True)
 
     def remaining(self, items: Items, phase: Phase, epoch: int, number: int) -> Items:
         rest: list[Item] = []
@@ -176,16 +171,17 @@ class StreamPlan:
         """Row numbers of runs that lie one after another in one shard."""
         table = self.corpus.table
         shards = table["shard"].combine_chunks().dictionary_encode().indices.to_numpy()
-        offsets, sizes = table["offset"].to_numpy(), table["size"].to_numpy()
-        order = np.lexsort((offsets, shards))
-        blocks, block, held = [], [order[0]], sizes[order[0]]
-        for before, row in pairwise(order):
-            if shards[row] != shards[before] or held + sizes[row] > self.block_bytes:
-                blocks.append(np.array(block))
-                block, held = [], 0
-            block.append(row)
-            held += sizes[row]
-        return [*blocks, np.array(block)]
+        order = np.lexsort((table["offset"].to_numpy(), shards))
+        ends = np.cumsum(table["size"].to_numpy()[order])
+        blocks, start = [], 0
+        for shard_end in [*(np.flatnonzero(np.diff(shards[order])) + 1).tolist(), len(order)]:
+            while start < shard_end:
+                limit = (ends[start - 1] if start else 0) + self.block_bytes
+                fitting = int(np.searchsorted(ends, limit, side="right"))
+                end = min(max(fitting, start + 1), shard_end)
+                blocks.append(order[start:end])
+                start = end
+        return blocks
 
     def _windows(self, items: Items, window_bytes: int) -> list[Items]:
         ends = np.cumsum(self.corpus.table["size"].to_numpy()[items[:, 0]])

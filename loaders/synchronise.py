@@ -16,6 +16,7 @@ import torch
 
 from loaders.corpus import Corpus, CorpusError
 from loaders.dataset import CorpusDataset, TrainingSample
+from loaders.memory import empty
 from schemas.grid import VECTORS_PER_STEP
 
 
@@ -138,8 +139,8 @@ def _place(
 
 
 def _empty(*shape: int) -> torch.Tensor:
-    """float16. By numpy, whose large arrays ask for huge pages: torch's cost six times as much to touch."""
-    return torch.from_numpy(np.empty(shape, dtype=np.float16))
+    """float16, in an earlier batch's memory where there is any: fresh pages cost more than the copy."""
+    return torch.from_numpy(empty(shape, np.float16))
 
 
 def _shape(

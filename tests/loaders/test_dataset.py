@@ -112,11 +112,34 @@ def test_members_agree_with_tarfile():
 
 
 @pytest.mark.parametrize("damage", [slice(0, 1), slice(124, 136), slice(148, 156), slice(257, 262)])
-def test_a_damaged_header_is_noticed(damage):
+@pytest.mark.parametrize("value", b"78\0")
+def test_a_damaged_header_is_noticed(damage, value):
     data = extent(("json", b"{}")).copy()
-    data[damage] = ord("7")
+    data[damage] = value
     with pytest.raises(ExtentError):
         members(data)
+
+
+def test_one_flipped_bit_anywhere_in_a_header_is_noticed():
+    whole = extent(("json", b"{}"))
+    for position in range(512):
+        data = whole.copy()
+        data[position] ^= 1
+        with pytest.raises(ExtentError):
+            members(data)
+
+
+def test_damaged_json_is_noticed_and_placed(uneven, tmp_path):
+    root = tmp_path / "corpus"
+    shutil.copytree(uneven, root)
+    dataset = CorpusDataset(open_corpus(root))
+    shard, offset, _ = dataset.extent_of(4)
+    content = bytearray((root / shard).read_bytes())
+    start = content.index(b"{", offset)
+    content[start] = ord("x")
+    (root / shard).write_bytes(content)
+    with pytest.raises(ExtentError, match=rf"at byte {offset} of .*json is damaged"):
+        dataset[4]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +154,7 @@ def test_a_damaged_header_is_noticed(damage):
 def test_array_agrees_with_numpy(value):
     buffer = io.BytesIO()
     np.save(buffer, value)
-    found = array(np.frombuffer(buffer.getvalue(), np.uint8))
+    found = array(memoryview(buffer.getvalue()))
     assert found.dtype == value.dtype
     np.testing.assert_array_equal(found, value)
 
@@ -140,10 +163,23 @@ def test_a_pickle_is_refused():
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ExtentError, match="unpickled"):
-        array(np.frombuffer(buffer.getvalue(), np.uint8))
+        array(memoryview(buffer.getvalue()))
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_npy(version):
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.arange(6, dtype=np.float16), version=version)
+    assert array(memoryview(buffer.getvalue())).tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\0\x76\0{'descr'", b"PK\x03\x04" * 9])
+def test_not_a_npy_file(content):
+    with pytest.raises(ExtentError):
+        array(memoryview(content))
 
 
 def test_a_short_array_is_refused():
     content = npy_bytes(np.zeros(100, np.float16))[:-1]
     with pytest.raises(ExtentError, match="cut short"):
-        array(np.frombuffer(content, np.uint8))
+        array(memoryview(content))
