@@ -49,7 +49,7 @@ class Measured:
 def bare(model: str, dtype: str, device: str) -> Callable[[int], torch.Tensor]:
     """Runs so many rows through the bare encoder as one batch; results as float16 on the host."""
     kind, _, size = model.partition(":")
-    number = arithmetic.DTYPES[dtype]
+    number = getattr(torch, dtype)
     if kind == "clip":
         from transformers import CLIPVisionConfig, CLIPVisionModel
 
@@ -129,7 +129,7 @@ def peak_gflops(device: str, rounds: int) -> dict[str, float]:
 
     runs: dict[str, Callable[[], Any]] = {}
     for name in ("float32", "bfloat16"):
-        number = arithmetic.DTYPES[name]
+        number = getattr(torch, name)
         x = torch.randn(PEAK["rows"], PEAK["inner"], device=device).to(number)
         weight = torch.randn(PEAK["outer"], PEAK["inner"])
         bias = torch.zeros(PEAK["outer"])

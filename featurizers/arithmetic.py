@@ -6,7 +6,7 @@ import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from featurizers.featurizer import ModelUnavailable
 
@@ -39,13 +39,6 @@ class Arithmetic:
 
         dtype: torch.dtype = getattr(torch, self.dtype)
         return dtype
-
-
-def __getattr__(name: str) -> Any:
-    """DTYPES: torch's dtype of every name, made when it is asked for."""
-    if name == "DTYPES":
-        return {dtype: Arithmetic("cpu", dtype).torch_dtype for dtype in NAMES}
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def choose(device: str = "auto", dtype: str = "auto") -> Arithmetic:
