@@ -31,7 +31,7 @@ from schemas.grid import SECOND_NS, Grid, Span, cut
 from schemas.media import ClipRequest
 
 SPEECH = Path(__file__).parents[1] / "demo" / "media" / "speech"
-PAIRS = (("vit-b-32", "tiny"), ("vit-l-14", "small"))
+PAIRS = {"vit-b-32+tiny": ("vit-b-32", "tiny"), "vit-l-14+small": ("vit-l-14", "small")}
 CLIP_SECONDS = 30
 
 
@@ -156,7 +156,7 @@ def main() -> None:
     )
     parser.add_argument("--videos", type=int, default=6)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--pairs", type=int, default=len(PAIRS), help="how many of the model pairs")
+    parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=list(PAIRS), help="of models")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="favor-data-bench-") as temporary:
@@ -164,8 +164,8 @@ def main() -> None:
         videos = make_videos(folder, arguments.videos, arguments.seconds)
         lines = [
             line
-            for clip, listener in PAIRS[: arguments.pairs]
-            for line in measure(folder, videos, arguments.seconds, clip, listener)
+            for pair in arguments.pairs
+            for line in measure(folder, videos, arguments.seconds, *PAIRS[pair])
         ]
     print(
         f"{arguments.videos} videos of {arguments.seconds} s, 720p H.264, {torch.get_num_threads()} threads"
