@@ -30,6 +30,7 @@ from schemas.reasons import MediaError, Reason
 
 NO_PTS = -(1 << 63)
 SPREAD, SPREAD_FREE_S = 10, 60  # a timeline longer than 10 times its packets and a minute is damage
+FEW_STEPS_BACK = 3
 MAX_PTS = 1 << 56  # beyond it a timestamp is damage; keeps sums inside int64
 
 
@@ -162,6 +163,20 @@ def _zero(video: Track | None, audio: Track | None) -> Fraction:
     return min(video.start, audio.start)
 
 
+def _ends_alone(pts: npt.NDArray[np.int64], shown: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Vorbis timestamps, or zero and the last one alone where they go back time and again.
+
+    FFmpeg counts the time of empty packets (VLC's muxer writes pages full of them) back from the end of
+    each page: seconds too early, anew with each page.
+    """
+    places = np.flatnonzero(shown & (pts != NO_PTS))
+    if np.count_nonzero(np.diff(pts[places]) < 0) < FEW_STEPS_BACK:
+        return pts
+    ends = np.full_like(pts, NO_PTS)
+    ends[places[0]], ends[places[-1]] = 0, pts[places[-1]]
+    return ends
+
+
 class _Scan:
     """Gathers one stream's packets."""
 
@@ -217,6 +232,8 @@ class _Scan:
         discard = np.frombuffer(self.discard, np.bool_)
         base = time_base(self.stream)
         shown = ~discard
+        if self.peek.codec == "vorbis":
+            pts = _ends_alone(pts, shown)
         ordered = not self._is_audio and bool((pts[shown] == NO_PTS).any())
         if ordered:
             pts = self._decoding_times(pts, dts, duration)
