@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,13 +23,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.encoders import BARE_BATCHES, bare
-from benchmarks.films import film
+from benchmarks.films import talking_films
 from decoders.clips import decode_clips
 from featurizers.resolve import resolve
 from schemas.grid import SECOND_NS, Grid, Span, cut
 from schemas.media import ClipRequest
 
-SPEECH = Path(__file__).parents[1] / "demo" / "media" / "speech"
 PAIRS = {"vit-b-32+tiny": ("vit-b-32", "tiny"), "vit-l-14+small": ("vit-l-14", "small")}
 CLIP_SECONDS = 30
 
@@ -46,21 +44,6 @@ class Line:
     @property
     def value(self) -> float:
         return self.of / self.over
-
-
-def make_videos(folder: Path, count: int, seconds: int) -> list[Path]:
-    """720p H.264 with B-frames and AAC: a lively scene, a voice that reads on and on."""
-    speech = folder / "speech.txt"
-    speech.write_text("".join(f"file '{path}'\n" for path in sorted(SPEECH.glob("*.flac"))))
-    paths = []
-    for number in range(count):
-        path = folder / f"video{number:03d}.mp4"
-        scene = f"mandelbrot=size=1280x720:rate=30:start_scale={3 + number}:end_scale=0.01:end_pts=3000"
-        voice = ["-f", "concat", "-safe", "0", "-stream_loop", "-1", "-i", str(speech), "-c:a", "aac"]
-        picture = ["-c:v", "libx264", "-preset", "veryfast", "-bf", "3"]
-        film(path, scene, *voice, "-t", str(seconds), *picture)
-        paths.append(path)
-    return paths
 
 
 def floor(videos: list[Path], seconds: int, clip: str, listener: str) -> dict[str, float]:
@@ -161,7 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="favor-data-bench-") as temporary:
         folder = Path(temporary)
-        videos = make_videos(folder, arguments.videos, arguments.seconds)
+        videos = talking_films(folder, arguments.videos, arguments.seconds, "1280x720")
         lines = [
             line
             for pair in arguments.pairs
@@ -172,11 +155,9 @@ def main() -> None:
     )
     for line in lines:
         print(f"{line.name:55}{line.of:9.1f} s /{line.over:8.1f} s = {line.value:6.2f}")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    print(f"peak memory of the largest process: {peak:.2f} GB")
     if arguments.json:
         rows = [{**asdict(line), "value": line.value} for line in lines]
-        arguments.json.write_text(json.dumps({"lines": rows, "peak_gb": peak}, indent=2) + "\n")
+        arguments.json.write_text(json.dumps({"lines": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

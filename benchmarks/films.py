@@ -7,6 +7,9 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+SPEECH = Path(__file__).parents[1] / "demo" / "media" / "speech"
+H264 = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-pix_fmt", "yuv420p")
+
 
 def film(path: Path, scene: str, *rest: str) -> None:
     """Encodes a lavfi scene; `rest` is ffmpeg's: the sound's input, the length, the codecs."""
@@ -14,3 +17,21 @@ def film(path: Path, scene: str, *rest: str) -> None:
     subprocess.run(
         [ffmpeg, "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", scene, *rest, str(path)], check=True
     )
+
+
+def talking_films(folder: Path, count: int, seconds: int, size: str) -> list[Path]:
+    """Lively scenes in H.264 with B-frames, a voice that reads on and on; no two films share a sample."""
+    paths = []
+    for number in range(count):
+        scene = f"mandelbrot=size={size}:rate=25:start_scale={3 + number / 9}:end_scale=0.01:end_pts=2000"
+        path = folder / f"{number:03d}.mp4"
+        film(path, scene, *voice(folder), "-af", f"volume={1 - number / 1000}", "-t", str(seconds), *H264)
+        paths.append(path)
+    return paths
+
+
+def voice(folder: Path) -> list[str]:
+    """ffmpeg's arguments for an endless voice as AAC; its list of files is written into `folder`."""
+    listed = folder / "speech.txt"
+    listed.write_text("".join(f"file '{path}'\n" for path in sorted(SPEECH.glob("*.flac"))))
+    return ["-f", "concat", "-safe", "0", "-stream_loop", "-1", "-i", str(listed), "-c:a", "aac"]

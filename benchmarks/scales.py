@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.films import film
+from benchmarks.films import H264, film, talking_films, voice
 
-SPEECH = Path(__file__).parents[1] / "demo" / "media" / "speech"
 GLOBS = {1: "000.mp4", 10: "00?.mp4", 100: "*.mp4"}
 LOOK_S = 0.5
+SIZE = "640x360"
 MODELS = ["--clip", "random:vit-b-32", "--whisper", "random:tiny"]
 
 
@@ -72,27 +72,10 @@ def _pss(pid: int) -> int:
     return next((int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:")), 0)
 
 
-def make_videos(folder: Path, count: int, seconds: int) -> None:
-    """640x360 H.264 with B-frames and a voice, each another."""
-    speech = _speech(folder)
-    for number in range(count):
-        scene = f"mandelbrot=size=640x360:rate=25:start_scale={3 + number / 9}:end_scale=0.01:end_pts=2000"
-        film(folder / f"{number:03d}.mp4", scene, *speech, "-t", str(seconds), *_PICTURE)
-
-
-_PICTURE = ["-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-pix_fmt", "yuv420p"]
-
-
-def _speech(folder: Path) -> list[str]:
-    listed = folder / "speech.txt"
-    listed.write_text("".join(f"file '{path}'\n" for path in sorted(SPEECH.glob("*.flac"))))
-    return ["-f", "concat", "-safe", "0", "-stream_loop", "-1", "-i", str(listed), "-c:a", "aac"]
-
-
 def make_long(folder: Path, seconds: int) -> Path:
     """A lively minute, repeated."""
     path = folder / f"{seconds}s.mp4"
-    make_videos(folder, 1, 60)
+    talking_films(folder, 1, 60, SIZE)
     repeated = ["-stream_loop", str(seconds // 60 - 1), "-i", str(folder / "000.mp4")]
     film(path, "nullsrc", *repeated, "-map", "1", "-c", "copy", "-t", str(seconds))
     return path
@@ -102,7 +85,7 @@ def make_slides(folder: Path, seconds: int) -> Path:
     """One picture a minute, with a voice."""
     path = folder / "slides.mp4"
     scene = "mandelbrot=size=640x360:rate=1/60:end_scale=0.01:end_pts=60"
-    film(path, scene, *_speech(folder), "-t", str(seconds), "-r", "25", *_PICTURE)
+    film(path, scene, *voice(folder), "-t", str(seconds), "-r", "25", *H264)
     return path
 
 
@@ -110,7 +93,7 @@ def ratios(folder: Path, minutes: tuple[int, int]) -> Iterator[tuple[str, float,
     """(what, value, how it came about)."""
     videos = folder / "videos"
     videos.mkdir()
-    make_videos(videos, max(GLOBS), 60)
+    talking_films(videos, max(GLOBS), 60, SIZE)
     runs = {n: build(str(videos / glob), folder / f"out{n}") for n, glob in GLOBS.items()}
     one, ten, hundred = (runs[n].seconds["build"] for n in GLOBS)
     yield "a video among 100 / among 10", (hundred - ten) / 90 / ((ten - one) / 9), f"{one} {ten} {hundred} s"
