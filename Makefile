@@ -22,9 +22,8 @@ lint: $(INSTALLED)
 	$(BIN)/mypy .
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.encoders --json bench-encoders.json
-	$(BIN)/python -m benchmarks.end_to_end --json bench-end-to-end.json
-	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks --json bench.json
+	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.loading --write docs/loading.md
 
 flink: $(INSTALLED)

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ import torch
 from whisper.audio import log_mel_spectrogram
 from whisper.model import AudioEncoder, sinusoids
 
+from benchmarks.lines import Line, write
 from featurizers import arithmetic, untrained
 from featurizers.clip import UNTRAINED
 from featurizers.resolve import resolve
@@ -166,22 +165,19 @@ def measure(models: list[str], device: str, rounds: int) -> list[Measured]:
     return found
 
 
-def table(found: list[Measured], peaks: dict[str, float]) -> str:
-    """One line a model and dtype: ms a row, and ours as a ratio to the bare encoder and to the peak."""
-    lines = [
-        f"{'model':15}{'dtype':10}{'bare ms':>9}{'ours ms':>9}{'ours/bare':>11}{'of peak':>9}  best bare"
-    ]
+def lines(found: list[Measured], peaks: dict[str, float]) -> list[Line]:
+    """Per model and dtype, ours beside the best bare one and beside the matrix products' peak."""
+    made = []
     for model, dtype in dict.fromkeys((each.model, each.dtype) for each in found):
         group = [each for each in found if (each.model, each.dtype) == (model, dtype)]
         us = next(each for each in group if each.contestant == "ours")
         best = min((each for each in group if each is not us), key=lambda each: each.ms_a_row)
+        how = f"{best.ms_a_row:.1f} ms ({best.contestant}) / {us.ms_a_row:.1f} ms"
+        made.append(Line(f"{model} {dtype}: bare / ours", best.ms_a_row / us.ms_a_row, how))
         peak = max(peaks[f"torch {dtype}"], peaks[f"ours {dtype}"])
-        lines.append(
-            f"{model:15}{dtype:10}{best.ms_a_row:9.1f}{us.ms_a_row:9.1f}"
-            f"{best.ms_a_row / us.ms_a_row:10.2f}x{us.gflops / peak:9.2f}  {best.contestant}"
-        )
-    peak_line = ", ".join(f"{name} {value:.0f}" for name, value in peaks.items())
-    return "\n".join([*lines, f"matrix-multiply peak, GFLOP/s: {peak_line}", ""])
+        how = f"{us.gflops:.0f} GFLOP/s / {peak:.0f}, the larger of torch's product and ours"
+        made.append(Line(f"{model} {dtype}: ours / matrix-multiply peak", us.gflops / peak, how))
+    return made
 
 
 def main() -> None:
@@ -200,11 +196,10 @@ def main() -> None:
     device = arithmetic.choose(arguments.device).device
     peaks = peak_gflops(device, arguments.rounds)
     found = measure(arguments.models, device, arguments.rounds)
-    sys.stdout.write(table(found, peaks))
-    if arguments.json:
-        report = {"device": device, "threads": torch.get_num_threads(), "peak_gflops": peaks}
-        report["encoders"] = [asdict(each) for each in found]
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    made = lines(found, peaks)
+    for line in made:
+        print(line)
+    write(arguments.json, made)
 
 
 if __name__ == "__main__":

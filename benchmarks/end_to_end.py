@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
 from benchmarks.encoders import BARE_BATCHES, bare
 from benchmarks.films import talking_films
+from benchmarks.lines import Line, write
 from decoders.clips import decode_clips
 from featurizers.resolve import resolve
 from schemas.grid import SECOND_NS, Grid, Span, cut
@@ -31,19 +31,6 @@ from schemas.media import ClipRequest
 
 PAIRS = {"vit-b-32+tiny": ("vit-b-32", "tiny"), "vit-l-14+small": ("vit-l-14", "small")}
 CLIP_SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Line:
-    """One ratio: `value` = of / over, both in seconds."""
-
-    name: str
-    of: float
-    over: float
-
-    @property
-    def value(self) -> float:
-        return self.of / self.over
 
 
 def floor(videos: list[Path], seconds: int, clip: str, listener: str) -> dict[str, float]:
@@ -125,10 +112,10 @@ def measure(folder: Path, videos: list[Path], seconds: int, clip: str, listener:
         file=sys.stderr,
     )
     return [
-        Line(f"{name}: floor / build", sum(bare_seconds.values()), cold["build"]),
-        Line(f"{name}: practitioner / build", by_hand, cold["build"]),
-        Line(f"{name}: practitioner / build in float32", by_hand, fp32["build"]),
-        Line(f"{name}: build / build from cache", cold["build"], cached),
+        Line.ratio(f"{name}: floor / build", sum(bare_seconds.values()), cold["build"]),
+        Line.ratio(f"{name}: practitioner / build", by_hand, cold["build"]),
+        Line.ratio(f"{name}: practitioner / build in float32", by_hand, fp32["build"]),
+        Line.ratio(f"{name}: build / build from cache", cold["build"], cached),
     ]
 
 
@@ -154,10 +141,8 @@ def main() -> None:
         f"{arguments.videos} videos of {arguments.seconds} s, 720p H.264, {torch.get_num_threads()} threads"
     )
     for line in lines:
-        print(f"{line.name:55}{line.of:9.1f} s /{line.over:8.1f} s = {line.value:6.2f}")
-    if arguments.json:
-        rows = [{**asdict(line), "value": line.value} for line in lines]
-        arguments.json.write_text(json.dumps({"lines": rows}, indent=2) + "\n")
+        print(line)
+    write(arguments.json, lines)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.films import film
+from benchmarks.lines import Line, write
 
 
 def make_clips(folder: Path, first: int, count: int, seconds: float) -> None:
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of a clip")
     parser.add_argument("--clip", default="random:vit-b-32")
     parser.add_argument("--whisper", default="random:tiny")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     models = ["--clip", arguments.clip, "--whisper", arguments.whisper, "--shard-size", "16MB"]
     with tempfile.TemporaryDirectory(prefix="favor-data-growth-") as temporary:
@@ -64,9 +66,16 @@ def main() -> None:
         make_clips(folder, arguments.clips, max(1, arguments.clips // 100), arguments.seconds)
         grown = build(folder, output, models)
         untouched = all(path.read_bytes() == content for path, content in shards.items())
-    print(f"first build of {arguments.clips} clips of {arguments.seconds:g} s: {first:.1f} s")
-    print(f"nothing new: {nothing:.1f} s, {100 * nothing / first:.1f} % of it")
-    print(f"1 % new:     {grown:.1f} s, {100 * grown / first:.1f} % of it; old shards untouched: {untouched}")
+    lines = [
+        Line.ratio(
+            f"{arguments.clips} clips of {arguments.seconds:g} s, nothing new / first", nothing, first
+        ),
+        Line.ratio(f"{arguments.clips} clips, 1 % new / first", grown, first),
+    ]
+    for line in lines:
+        print(line)
+    print(f"old shards untouched: {untouched}")
+    write(arguments.json, lines)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.films import H264, film, talking_films, voice
+from benchmarks.lines import Line, write
 
 GLOBS = {1: "000.mp4", 10: "00?.mp4", 100: "*.mp4"}
 LOOK_S = 0.5
@@ -89,28 +90,26 @@ def make_slides(folder: Path, seconds: int) -> Path:
     return path
 
 
-def ratios(folder: Path, minutes: tuple[int, int]) -> Iterator[tuple[str, float, str]]:
-    """(what, value, how it came about)."""
+def ratios(folder: Path, minutes: tuple[int, int]) -> Iterator[Line]:
+    """As soon as each is known."""
     videos = folder / "videos"
     videos.mkdir()
     talking_films(videos, max(GLOBS), 60, SIZE)
     runs = {n: build(str(videos / glob), folder / f"out{n}") for n, glob in GLOBS.items()}
     one, ten, hundred = (runs[n].seconds["build"] for n in GLOBS)
-    yield "a video among 100 / among 10", (hundred - ten) / 90 / ((ten - one) / 9), f"{one} {ten} {hundred} s"
-    yield "memory of 100 videos / of 10", runs[100].peak_bytes / runs[10].peak_bytes, _gigabytes(runs[100])
-    yield "start to first decoded clip, s", runs[1].first_clip_s, "models cached"
+    yield Line.ratio("a video among 100 / among 10", (hundred - ten) / 90, (ten - one) / 9)
+    yield _memory("100 videos / 10", runs[100], runs[10])
+    yield Line("start to first decoded clip, s", runs[1].first_clip_s, "models cached")
     again = build(str(videos / "*.mp4"), folder / "again", "--cache", str(folder / "out100" / "cache"))
-    yield "100 videos / the same from cache", hundred / again.seconds["build"], f"{again.seconds['build']} s"
+    yield Line.ratio("100 videos / the same from cache", hundred, again.seconds["build"])
 
     short, long = (build(str(make_long(_folder(folder, n), 60 * n)), folder / f"long{n}") for n in minutes)
     name = f"{minutes[1]} minutes / {minutes[0]} minutes"
-    yield f"memory of {name}", long.peak_bytes / short.peak_bytes, _gigabytes(long)
-    times = [run.seconds["build"] for run in (short, long)]
-    yield f"time of {name}", times[1] / times[0], f"{times[0]} s, {times[1]} s"
+    yield _memory(name, long, short)
+    yield Line.ratio(f"time of {name}", long.seconds["build"], short.seconds["build"])
 
     slides = build(str(make_slides(_folder(folder, 0), 60 * minutes[0])), folder / "slides")
-    vision = [run.seconds["encode clip"] for run in (short, slides)]
-    yield "vision time, lively / slides", vision[0] / vision[1], f"{vision[0]} s, {vision[1]} s"
+    yield Line.ratio("vision, lively / slides", short.seconds["encode clip"], slides.seconds["encode clip"])
 
 
 def _folder(parent: Path, minutes: int) -> Path:
@@ -119,8 +118,9 @@ def _folder(parent: Path, minutes: int) -> Path:
     return folder
 
 
-def _gigabytes(run: Run) -> str:
-    return f"{run.peak_bytes / 1e9:.2f} GB"
+def _memory(name: str, large: Run, small: Run) -> Line:
+    how = f"{large.peak_bytes / 1e9:.2f} GB / {small.peak_bytes / 1e9:.2f} GB"
+    return Line(f"memory of {name}", large.peak_bytes / small.peak_bytes, how)
 
 
 def main() -> None:
@@ -133,11 +133,10 @@ def main() -> None:
     arguments = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory(prefix="favor-data-scales-") as folder:
-        for name, value, how in ratios(Path(folder), tuple(arguments.minutes)):
-            print(f"{name:40}{value:8.2f}   {how}", flush=True)
-            found.append({"name": name, "value": value, "how": how})
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+        for line in ratios(Path(folder), tuple(arguments.minutes)):
+            print(line, flush=True)
+            found.append(line)
+    write(arguments.json, found)
 
 
 if __name__ == "__main__":
