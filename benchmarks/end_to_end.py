@@ -1,6 +1,6 @@
 """A whole build beside its floor and beside what people write today, in one run: one table, one JSON.
 
-    python -m benchmarks.end_to_end --json bench.json            (make bench)
+    python -m benchmarks.end_to_end --videos 6 --seconds 60 --json end-to-end.json
 
 Every line is a ratio of times taken in this run, on this machine, on the same media with the same shapes of
 models (random weights). The floor on a CPU is the bare encoders at their best batch plus the bare decoder,
