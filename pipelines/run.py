@@ -16,9 +16,10 @@ from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
+from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
 
 from decoders.limits import Limits
+from decoders.zygote import ZYGOTE
 from featurizers.featurizer import Featurizer, ModelUnavailable
 from featurizers.resolve import resolve
 from pipelines import inputs, options, storage
@@ -36,6 +37,7 @@ from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
 from schemas.grid import ns_to_seconds
 from schemas.manifest import ManifestError
 
+HERE = ("DirectRunner", "FnApiRunner")  # runners that decode in this process
 LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow", "torch",
              "torchaudio", "transformers", "webdataset")  # fmt: skip
 
@@ -158,9 +160,11 @@ def _progress_file(stack: ExitStack) -> str:
 
 def _run_pipeline(build: Build, beams: list[str]) -> dict[str, float]:
     """Seconds by stage, and "build" for the whole."""
+    pipeline_options = PipelineOptions(beams)
+    if pipeline_options.view_as(StandardOptions).runner in HERE:
+        ZYGOTE.start()  # its imports beside ours
     from pipelines.build_corpus import build_corpus  # RunInference takes torch with it: seconds
 
-    pipeline_options = PipelineOptions(beams)
     pipeline_options.view_as(SetupOptions).save_main_session = False
     root = beam.Pipeline(options=pipeline_options)
     started = time.monotonic()
