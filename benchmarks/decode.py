@@ -35,7 +35,7 @@ from decoders.probe import probe
 from schemas.grid import SECOND_NS, Grid, cut
 from schemas.media import ClipRequest
 
-SECONDS = 12
+SECONDS = 30
 SIZE = 224
 
 

@@ -239,6 +239,7 @@ class _Slot:
         self._pid: int | None = None
         self._connection: socket.socket | None = None
         self._jobs = 0
+        self._decodes = False
 
     def run(self) -> None:
         while (ticket := self.pool._next_ticket()) is not None:
@@ -289,12 +290,14 @@ class _Slot:
         return None
 
     def _start(self, job: DecodeJob | ProbeJob) -> socket.socket:
-        if self._jobs >= JOBS_PER_WORKER:
+        decodes = isinstance(job, DecodeJob)
+        if self._jobs >= JOBS_PER_WORKER or (decodes and not self._decodes):
             self._kill()
         self._jobs += 1
         if self._connection is None:
             modules = _modules(job) if isinstance(job, DecodeJob) else ()
             self._pid, self._connection = ZYGOTE.fork(self.limits, modules)
+            self._decodes = decodes  # one that was started to probe lacks what decoding imports
         return self._connection
 
     def _kill(self) -> Any:

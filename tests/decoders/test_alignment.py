@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
@@ -12,6 +13,9 @@ from benchmarks.alignment import picture_shifts, wrong_steps
 from benchmarks.flashes import lag_seconds
 from benchmarks.matrix import CASES, Case
 from decoders.clips import decode_clips
+from decoders.limits import DEFAULT
+from decoders.selective import plan
+from decoders.timeline import read_timeline
 from schemas.grid import SECOND_NS, STEP_NS, Grid, Span
 from schemas.media import ClipRequest, DecodedClip, DecodedFrames
 from tests.decoders.conftest import Matrix
@@ -63,8 +67,17 @@ def test_selective_decoding_gives_what_a_full_decode_gives(case: Case, matrix: M
         full = frames(path, whole), frames(path, sparse)
     assert_same(full[0], frames(path, whole))
     assert_same(full[1], frames(path, sparse))
-    with patch("decoders.selective.SHARE_FRAMES", 1):  # every group of pictures is another decoder's
+    each = patch.multiple("decoders.selective", SHARE_FRAMES=1, WORTH_SHARING=0)
+    with each, no_full_decode(path):  # every group of pictures is another decoder's
         assert_same(full[0], frames(path, whole, threads=3))
+
+
+def no_full_decode(path: Path) -> AbstractContextManager[object]:
+    """Where there is an exact plan it is kept to: falling back would only be slow, and go unseen."""
+    timeline = read_timeline(str(path), DEFAULT)
+    if plan(timeline, np.arange(0, timeline.duration_ns, STEP_NS)) is None:
+        return nullcontext()
+    return patch("decoders.clips.FullReader", side_effect=AssertionError("decoded in full"))
 
 
 def frames(path: Path, requests: list[ClipRequest], threads: int = 1) -> DecodedFrames:

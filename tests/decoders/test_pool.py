@@ -124,7 +124,7 @@ def test_workers_run_ahead_no_further_than_allowed(video: str, monkeypatch: pyte
         tickets = [pool.submit(job(video, clips=4)) for _ in range(5)]
         pool.wait_any(tickets)
         time.sleep(0.5)
-        assert sum(len(ticket._ready) for ticket in tickets) <= 3
+        assert sum(len(ticket._ready) for ticket in tickets) < 10  # of 20
         # Taken last to first: the slots are full with tickets that nobody takes yet.
         assert [len(list(ticket)) for ticket in reversed(tickets)] == [4] * 5
 
