@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.encoders import BARE_BATCHES, bare
-from benchmarks.films import talking_films
+from benchmarks.films import ZOOM, talking_films
 from benchmarks.lines import Line, write
 from decoders.clips import decode_clips
 from featurizers.resolve import resolve
@@ -131,7 +131,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="favor-data-bench-") as temporary:
         folder = Path(temporary)
-        videos = talking_films(folder, arguments.videos, arguments.seconds, "1280x720")
+        videos = talking_films(folder, arguments.videos, arguments.seconds, ZOOM)
         lines = [
             line
             for pair in arguments.pairs

@@ -19,13 +19,17 @@ def film(path: Path, scene: str, *rest: str) -> None:
     )
 
 
-def talking_films(folder: Path, count: int, seconds: int, size: str) -> list[Path]:
-    """Lively scenes in H.264 with B-frames, a voice that reads on and on; no two films share a sample."""
+ZOOM = "mandelbrot=size=1280x720:rate=25:start_scale={scale}:end_scale=0.01:end_pts=2000"  # slow to make
+SHAPES = "testsrc2=size=640x360:rate=25,hue=h={number},noise=alls=6:allf=t"
+
+
+def talking_films(folder: Path, count: int, seconds: int, scene: str) -> list[Path]:
+    """Lively H.264 with B-frames, a voice that reads on and on; no two films share a frame or a sample."""
     paths = []
     for number in range(count):
-        scene = f"mandelbrot=size={size}:rate=25:start_scale={3 + number / 9}:end_scale=0.01:end_pts=2000"
         path = folder / f"{number:03d}.mp4"
-        film(path, scene, *voice(folder), "-af", f"volume={1 - number / 1000}", "-t", str(seconds), *H264)
+        own = scene.format(number=number, scale=3 + number / 9)
+        film(path, own, *voice(folder), "-af", f"volume={1 - number / 1000}", "-t", str(seconds), *H264)
         paths.append(path)
     return paths
 

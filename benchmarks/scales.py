@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.films import H264, film, talking_films, voice
+from benchmarks.films import H264, SHAPES, film, talking_films, voice
 from benchmarks.lines import Line, write
 
 GLOBS = {1: "000.mp4", 10: "00?.mp4", 100: "*.mp4"}
 LOOK_S = 0.5
-SIZE = "640x360"
+SECONDS = 30  # of each of the 100 videos
 MODELS = ["--clip", "random:vit-b-32", "--whisper", "random:tiny"]
 
 
@@ -76,7 +76,7 @@ def _pss(pid: int) -> int:
 def make_long(folder: Path, seconds: int) -> Path:
     """A lively minute, repeated."""
     path = folder / f"{seconds}s.mp4"
-    talking_films(folder, 1, 60, SIZE)
+    talking_films(folder, 1, 60, SHAPES)
     repeated = ["-stream_loop", str(seconds // 60 - 1), "-i", str(folder / "000.mp4")]
     film(path, "nullsrc", *repeated, "-map", "1", "-c", "copy", "-t", str(seconds))
     return path
@@ -94,7 +94,7 @@ def ratios(folder: Path, minutes: tuple[int, int]) -> Iterator[Line]:
     """As soon as each is known."""
     videos = folder / "videos"
     videos.mkdir()
-    talking_films(videos, max(GLOBS), 60, SIZE)
+    talking_films(videos, max(GLOBS), SECONDS, SHAPES)
     runs = {n: build(str(videos / glob), folder / f"out{n}") for n, glob in GLOBS.items()}
     one, ten, hundred = (runs[n].seconds["build"] for n in GLOBS)
     yield Line.ratio("a video among 100 / among 10", (hundred - ten) / 90, (ten - one) / 9)
