@@ -24,7 +24,7 @@ from schemas.media import DecodedClip, MediaInfo
 from schemas.reasons import MediaError, Reason
 
 JOBS_PER_WORKER = 500  # then a fresh process: what a codec leaks goes with it
-AHEAD_BYTES = 512 << 20  # decoded and not yet taken, over all tickets
+AHEAD_BYTES = 128 << 20  # decoded and not yet taken, over all tickets
 
 
 _workers_at_work = 0

@@ -11,7 +11,7 @@ from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
 from pipelines.records import PlannedSample
 from schemas.grid import Grid, ns_to_seconds
 from schemas.sample import Feature, Sample
-from schemas.shard import json_bytes, npy_array, read_extent, tar_bytes
+from schemas.shard import json_bytes, npy_shape, read_extent, tar_bytes
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,7 @@ class Members:
         features = {}
         for column, fingerprint in self._fingerprints.items():
             if content := contents.get(f"{column}.npy"):
-                array = npy_array(content)
-                features[column] = Feature(fingerprint, array.shape, str(array.dtype))
+                features[column] = Feature(fingerprint, *npy_shape(content))
         return Sample(
             key=sample.key,
             id=sample.id,

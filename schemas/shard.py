@@ -122,6 +122,19 @@ def npy_array(content: bytes) -> npt.NDArray[Any]:
     return array
 
 
+def npy_shape(content: bytes) -> tuple[tuple[int, ...], str]:
+    """Shape and dtype of an `npy_bytes`, the array itself left unread.
+
+    Raises:
+        ValueError: not such a file.
+    """
+    buffer = BytesIO(content)
+    if np.lib.format.read_magic(buffer) != (1, 0):
+        raise ValueError("not a .npy file of version 1.0")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(buffer)
+    return shape, str(dtype)
+
+
 def json_bytes(value: Any) -> bytes:
     """Readable and deterministic: sorted keys, UTF-8, a newline at the end."""
     return (json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.grid import Span
 from schemas.media import Modality
 from schemas.sample import sample_key
-from schemas.shard import ShardWriter, npy_array, npy_bytes, read_extent
+from schemas.shard import ShardWriter, npy_array, npy_bytes, npy_shape, read_extent
 
 members = st.dictionaries(
     st.sampled_from(["json", "txt", "whisper.npy", "frame_000.jpg"]), st.binary(max_size=2000), min_size=1
@@ -81,3 +81,10 @@ def test_keys_differ_where_ids_look_alike() -> None:
     span, media = Span(0, 1), {Modality.VIDEO: "0" * 64}
     names = ["a b", "a.b", "a/b", "ä b", "a  b", "A b"]
     assert len({sample_key(name, span, media) for name in names}) == len(names)
+
+
+def test_shape_without_the_array() -> None:
+    content = npy_bytes(np.zeros((60, 25, 384), np.float16))
+    assert npy_shape(content) == ((60, 25, 384), "float16")
+    with pytest.raises(ValueError, match="magic"):
+        npy_shape(b"not an array")
