@@ -17,7 +17,7 @@ from schemas.grid import Grid
 from schemas.media import AudioStream, DecodedAudio, DecodedClip, DecodedFrames, MediaInfo, VideoStream
 
 Buffer = bytes | memoryview
-_PREFIX = struct.Struct("!IQ")  # bytes of JSON, bytes of arrays
+_PREFIX = struct.Struct("!I")  # bytes of JSON
 
 
 def send(connection: socket.socket, header: Mapping[str, Any], buffers: list[Buffer] | None = None) -> None:
@@ -28,7 +28,7 @@ def send(connection: socket.socket, header: Mapping[str, Any], buffers: list[Buf
     """
     buffers = buffers or []
     text = json.dumps({**header, "sizes": [len(buffer) for buffer in buffers]}).encode()
-    connection.sendall(_PREFIX.pack(len(text), sum(len(buffer) for buffer in buffers)) + text)
+    connection.sendall(_PREFIX.pack(len(text)) + text)
     for buffer in buffers:
         connection.sendall(buffer)
 
@@ -40,14 +40,10 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[memoryview]
         EOFError: the other end is gone.
         TimeoutError: the connection's timeout passed.
     """
-    text_size, data_size = _PREFIX.unpack(_receive(connection, _PREFIX.size))
+    (text_size,) = _PREFIX.unpack(_receive(connection, _PREFIX.size))
     header = json.loads(bytes(_receive(connection, text_size)))
-    data = _receive(connection, data_size)
-    buffers, start = [], 0
-    for size in header.pop("sizes"):
-        buffers.append(data[start : start + size])
-        start += size
-    return header, buffers
+    # Memory of their own: sound that waits for a full batch must not keep the clip's frames.
+    return header, [_receive(connection, size) for size in header.pop("sizes")]
 
 
 def _receive(connection: socket.socket, size: int) -> memoryview:
