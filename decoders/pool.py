@@ -24,7 +24,7 @@ from schemas.media import DecodedClip, MediaInfo
 from schemas.reasons import MediaError, Reason
 
 JOBS_PER_WORKER = 500  # then a fresh process: what a codec leaks goes with it
-AHEAD_BYTES = 128 << 20  # decoded and not yet taken, over all tickets
+AHEAD_BYTES = 64 << 20  # a worker: decoded and not yet taken, over all tickets
 
 
 _workers_at_work = 0
@@ -209,7 +209,7 @@ class DecoderPool:
 
         def room() -> bool:
             starved = any(waited is ticket or not waited._started for waited in self._waited)
-            return self._ahead < AHEAD_BYTES or starved or ticket._cancelled or self._closed
+            return self._ahead < AHEAD_BYTES * len(self._slots) or starved or ticket._cancelled or self._closed
 
         with self._state:
             self._state.wait_for(room)
