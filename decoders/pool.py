@@ -209,7 +209,8 @@ class DecoderPool:
 
         def room() -> bool:
             starved = any(waited is ticket or not waited._started for waited in self._waited)
-            return self._ahead < AHEAD_BYTES * len(self._slots) or starved or ticket._cancelled or self._closed
+            may = self._ahead < AHEAD_BYTES * len(self._slots)
+            return may or starved or ticket._cancelled or self._closed
 
         with self._state:
             self._state.wait_for(room)

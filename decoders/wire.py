@@ -4,6 +4,7 @@ hostile media."""
 from __future__ import annotations
 
 import json
+import mmap
 import socket
 import struct
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from schemas.grid import Grid
 from schemas.media import AudioStream, DecodedAudio, DecodedClip, DecodedFrames, MediaInfo, VideoStream
 
 Buffer = bytes | memoryview
+LARGE = 1 << 20
 _PREFIX = struct.Struct("!I")  # bytes of JSON
 
 
@@ -47,7 +49,8 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[memoryview]
 
 
 def _receive(connection: socket.socket, size: int) -> memoryview:
-    data = memoryview(bytearray(size))
+    # Mapped, so that the system has it back at once: freed among small blocks it stays with the process.
+    data = memoryview(mmap.mmap(-1, size) if size >= LARGE else bytearray(size))
     have = 0
     while have < size:
         count = connection.recv_into(data[have:])
