@@ -58,6 +58,7 @@ def run(argv: Sequence[str]) -> int:
                     print(f"favor-data: WARNING: column {column} is made with UNTRAINED weights "
                           f"({featurizer.model}): a smoke test, not features", file=sys.stderr)  # fmt: skip
             profile = _run_pipeline(build, beams) if build.rows else {}
+            _sweep(build)  # also with nothing to do: the last build may have been killed at its very end
     except storage.StorageError as error:
         reason = str(error).partition(" [while running")[0]  # Beam adds its step
         print(f"favor-data: {reason}; what is done is kept: mend that and run the same command again",
@@ -176,9 +177,13 @@ def _run_pipeline(build: Build, beams: list[str]) -> dict[str, float]:
             raise storage.StorageError(found[1]) from error
         raise
     finally:
-        storage.sweep(build.output)
-        storage.sweep(build.cache.root)
+        _sweep(build)
     return {"build": round(time.monotonic() - started, 3), **seconds_by_stage(root.result)}
+
+
+def _sweep(build: Build) -> None:
+    storage.sweep(build.output)
+    storage.sweep(build.cache.root)
 
 
 def _with_profile(output: str, profile: dict[str, float]) -> Corpus:

@@ -131,3 +131,16 @@ def test_two_builds_at_once_on_one_cache_both_complete(clips, features, tmp_path
     a.pop("corpus.json"), b.pop("corpus.json")
     assert a == b
     assert not (tmp_path / "cache" / ".tmp").exists()
+
+
+def test_a_build_killed_at_its_very_end_is_swept_up_by_the_next(media, features, tmp_path) -> None:
+    output = tmp_path / "out"
+    build = ["build", str(media / "talk.mp4"), "--output", str(output), *features]
+    assert main(build) == 0
+    left = f"from pipelines import storage; print(storage.staging_path({str(output)!r}))"
+    ended = subprocess.run([sys.executable, "-c", left], check=True, capture_output=True, text=True)
+    path = Path(ended.stdout.strip())
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"half")
+    assert main(build) == 0  # nothing to do
+    assert not path.exists()
