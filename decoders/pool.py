@@ -270,7 +270,7 @@ class _Slot:
             connection.settimeout(max(0.1, allowed - busy))
             try:
                 with _at_work():
-                    header, buffers = wire.receive(connection)
+                    header, buffers = wire.take_over(connection)
             except TimeoutError:
                 self._kill()
                 return MediaError(Reason.TIMED_OUT, f"not done after {allowed:.0f} s of decoding")

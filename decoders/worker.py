@@ -7,7 +7,7 @@ import resource
 import socket
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,7 @@ class _Watch:
         self._busy = 0.0
         self._since = time.monotonic()
 
-    def send(self, header: Mapping[str, Any], buffers: list[wire.Buffer] | None = None) -> None:
+    def send(self, header: Mapping[str, Any], buffers: Sequence[wire.Buffer] = ()) -> None:
         self._busy += time.monotonic() - self._since
-        wire.send(self._connection, {**header, "busy_s": self._busy}, buffers)
+        wire.hand_over(self._connection, {**header, "busy_s": self._busy}, buffers)
         self._since = time.monotonic()
