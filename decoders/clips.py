@@ -11,6 +11,7 @@ import numpy as np
 from av import VideoStream
 from av.container import InputContainer
 
+from decoders import nvdec
 from decoders.audio import SoundReader
 from decoders.container import open_media, stream_at
 from decoders.decord_reader import DecordReader
@@ -26,7 +27,7 @@ from schemas.grid import SECOND_NS, Nanoseconds
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason
 
-DECODERS = ("pyav", "decord")
+DECODERS = ("pyav", "decord", "nvdec")
 ADMIT_NS = 2 * SECOND_NS  # a span's resampling reaches back by less than this
 
 
@@ -37,8 +38,9 @@ def decode_clips(
     decoder: str = "pyav",
     limits: Limits = DEFAULT,
     threads: int = 1,
+    gpu: int = 0,
 ) -> Iterator[DecodedClip]:
-    """Decode `requests`, yielded in order of their spans' starts.
+    """Decode `requests`, yielded in order of their spans' starts; `gpu` is nvdec's.
 
     Pictures and sound are read side by side, each no further than the clip at hand needs, so memory
     does not grow with the media's length.
@@ -47,6 +49,7 @@ def decode_clips(
         MediaError: missing_modality, corrupt (not one frame or sample decodes), too_large, and what
             opening a file can give.
         ValueError: unknown `decoder`.
+        NoHardwareDecoderError: no such GPU for nvdec.
     """
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder {decoder!r}: one of {', '.join(DECODERS)}")
@@ -56,7 +59,7 @@ def decode_clips(
     with ExitStack() as stack:
         pictures = sounds = None
         if any(request.frames for request in ordered):
-            pictures = Pictures(path, timeline, limits, threads, decoder)
+            pictures = Pictures(path, timeline, limits, threads, decoder, gpu)
             stack.enter_context(closing(pictures.want(ordered, transforms)))
         if any(request.audio for request in ordered):
             sounds = Sounds(stack.enter_context(open_media(path, limits)), timeline, limits)
@@ -119,13 +122,16 @@ _Read = Callable[[InputContainer, int], Iterator[TimedFrame]]
 class Pictures:
     """Hands every step its frame, prepares each distinct frame once."""
 
-    def __init__(self, path: str, timeline: Timeline, limits: Limits, threads: int, decoder: str) -> None:
+    def __init__(
+        self, path: str, timeline: Timeline, limits: Limits, threads: int, decoder: str, gpu: int
+    ) -> None:
         self.lost = 0
         self._path = path
         self._timeline = timeline
         self._limits = limits
-        self._threads = threads
         self._decoder = decoder
+        self._hardware = nvdec.accelerator(gpu) if decoder == "nvdec" else None
+        self._threads = 1 if self._hardware else threads
         self._collectors: dict[int, FrameCollector] = {}
 
     def want(
@@ -178,7 +184,7 @@ class Pictures:
     def _shown(self, read: _Read, threads: int) -> Iterator[_Shown]:
         """What a reader of its own container gives."""
         assert self._timeline.video is not None
-        with open_media(self._path, self._limits) as container:
+        with open_media(self._path, self._limits, hardware=self._hardware) as container:
             stream = stream_at(container, self._timeline.video.index, VideoStream)
             to_rgb = ToRGB(stream.sample_aspect_ratio, self._limits)
             for timed in read(container, threads):

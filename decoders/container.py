@@ -19,6 +19,7 @@ import av
 import av.container
 import av.logging
 import av.stream
+from av.codec.hwaccel import HWAccel
 
 from decoders.limits import Limits
 from schemas.reasons import MediaError, Reason
@@ -72,9 +73,12 @@ def read_head(path: str) -> bytes:
 
 @contextmanager
 def open_media(
-    path: str, limits: Limits, options: Mapping[str, str] = MappingProxyType({})
+    path: str,
+    limits: Limits,
+    options: Mapping[str, str] = MappingProxyType({}),
+    hardware: HWAccel | None = None,
 ) -> Iterator[av.container.InputContainer]:
-    """A demuxer on one local file, with `options` for it.
+    """A demuxer on one local file, with `options` for it; its decoders are those of `hardware` where it can.
 
     Raises:
         MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, too_large.
@@ -82,7 +86,7 @@ def open_media(
     head = read_head(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        container = _open(descriptor, limits, head, options)
+        container = _open(descriptor, limits, head, options, hardware)
         try:
             if len(container.streams) > limits.streams:
                 raise MediaError(Reason.TOO_LARGE, f"{len(container.streams)} streams")
@@ -94,7 +98,7 @@ def open_media(
 
 
 def _open(
-    descriptor: int, limits: Limits, head: bytes, more: Mapping[str, str]
+    descriptor: int, limits: Limits, head: bytes, more: Mapping[str, str], hardware: HWAccel | None
 ) -> av.container.InputContainer:
     options = {
         **more,
@@ -105,7 +109,7 @@ def _open(
         "max_pixels": str(limits.pixels),
     }
     try:
-        container = av.open("fd:", options=options, metadata_errors="replace")
+        container = av.open("fd:", options=options, metadata_errors="replace", hwaccel=hardware)
         # Guessed timestamps are worse than none.
         container.flags &= ~_GENPTS
         return container

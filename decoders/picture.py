@@ -13,6 +13,7 @@ import numpy.typing as npt
 from av.buffer import Buffer
 from av.sidedata.sidedata import Type as SideData
 
+from decoders import nvdec
 from decoders.limits import Limits
 from schemas.reasons import MediaError, Reason
 
@@ -90,7 +91,8 @@ class ToRGB:
             raise MediaError(Reason.TOO_LARGE, f"a picture of {width} x {height}")
         source = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1"
         source += f":colorspace={_SPACES.get(colour[0], 'unknown')}:range={_RANGES.get(colour[1], 'unknown')}"
-        chain = [f"scale={width}:{height}:flags=bicubic", *filters, "format=rgb24"]
+        planar = [f"format={nvdec.PLANAR[frame.format.name]}"] if frame.format.name in nvdec.PLANAR else []
+        chain = [*planar, f"scale={width}:{height}:flags=bicubic", *filters, "format=rgb24"]
         graph = av.filter.Graph()
         graph.threads = 1
         nodes = [graph.add("buffer", source)]

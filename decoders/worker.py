@@ -34,12 +34,14 @@ class DecodeJob:
     Attributes:
         requests: spans, in any order; clips come in order of their starts. Ignored for an image.
         transforms: importable functions (or partials of them): they run in a worker.
+        gpu: that the decoder nvdec runs on.
     """
 
     path: str
     requests: tuple[ClipRequest, ...]
     transforms: Mapping[str, FrameTransform] = field(default_factory=dict)
     decoder: str = "pyav"
+    gpu: int = 0
     is_image: bool = False
 
     @property
@@ -139,7 +141,9 @@ def _clips(job: DecodeJob, work: Work) -> Iterator[DecodedClip]:
     if job.is_image:
         yield DecodedClip(IMAGE_GRID, decode_image(job.path, transforms, work.limits), None)
     else:
-        yield from decode_clips(job.path, job.requests, transforms, job.decoder, work.limits, work.threads)
+        yield from decode_clips(
+            job.path, job.requests, transforms, job.decoder, work.limits, work.threads, job.gpu
+        )
 
 
 class _Watch:

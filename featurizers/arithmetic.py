@@ -28,7 +28,10 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """A torch device ("cpu", "cuda:1") and a dtype's name ("bfloat16"), both resolved: never "auto"."""
+    """A torch device ("cpu", "cuda:1") and a dtype's name ("bfloat16"), both resolved: never "auto".
+
+    "cuda" without a number is the GPU that a worker takes for itself (featurizers/accelerators.py).
+    """
 
     device: str
     dtype: str
@@ -41,8 +44,11 @@ class Arithmetic:
         return dtype
 
 
-def choose(device: str = "auto", dtype: str = "auto") -> Arithmetic:
+def choose(device: str = "auto", dtype: str = "auto", gpu_workers: bool = False) -> Arithmetic:
     """The fastest arithmetic that this machine has, or the one that was asked for.
+
+    With `gpu_workers` the work is done on other machines, which have NVIDIA GPUs: `auto` is "cuda", and no
+    CUDA device need be here.
 
     `auto` is float16 on CUDA and Apple GPUs; bfloat16 on CPUs that multiply it in hardware (AMX,
     AVX512-BF16: measured at 1.9 times float32 on an AMD EPYC, 3.6 times with AMX); else float32.
@@ -50,7 +56,7 @@ def choose(device: str = "auto", dtype: str = "auto") -> Arithmetic:
     Raises:
         ModelUnavailable: a name that is not one of the choices, or a device that this machine lacks.
     """
-    device = _device(device)
+    device = "cuda" if gpu_workers and device in ("auto", "cuda") else _device(device)
     if dtype == "auto":
         dtype = _fastest(device)
     if dtype not in NAMES:

@@ -15,8 +15,10 @@ import numpy.typing as npt
 import torch
 
 from featurizers.sharing import THREADS, distinct
+from featurizers.transfer import download
 
 Rows = Sequence[npt.NDArray[Any]]
+_OnItsWay = Callable[[], npt.NDArray[np.float16]]
 _LOG = logging.getLogger(__name__)
 
 
@@ -51,25 +53,23 @@ class FixedBatches:
         for number, place in zip(numbers, target, strict=True):
             places[number].append(place)
         done = 0
-        for batch in self._batches([source[first] for first in firsts], forward):
-            rows = places[done : done + self.size]
-            batch = batch[: len(rows)].to(torch.float16)
-            if not torch.isfinite(batch).all():
-                raise ValueError("features are not finite in float16; try --dtype float32")
-            for same, row in zip(rows, batch.cpu().numpy(), strict=True):
+        for batch in _one_behind(self._batches([source[first] for first in firsts], forward)):
+            encoded = batch()
+            for same, row in zip(places[done : done + len(encoded)], encoded, strict=True):
                 for place in same:
                     place[...] = row
-            done += len(rows)
+            done += len(encoded)
         return outputs
 
-    def _batches(self, source: Rows, forward: Callable[[Rows, int], torch.Tensor]) -> Iterator[torch.Tensor]:
+    def _batches(self, source: Rows, forward: Callable[[Rows, int], torch.Tensor]) -> Iterator[_OnItsWay]:
         done = 0
         while done < len(source):
             size = self.size
             if threads := THREADS.get():
                 torch.set_num_threads(threads())
+            rows = source[done : done + size]
             try:
-                batch = forward(source[done : done + size], size)
+                batch = forward(rows, size)[: len(rows)]
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if size == 1 or not out_of_memory(error):
                     raise
@@ -78,8 +78,19 @@ class FixedBatches:
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
                 continue
-            yield batch
+            yield download(batch)
             done += size
+
+
+def _one_behind(batches: Iterator[_OnItsWay]) -> Iterator[_OnItsWay]:
+    """A GPU already computes the next batch while the host takes this one."""
+    held: _OnItsWay | None = None
+    for batch in batches:
+        if held is not None:
+            yield held
+        held = batch
+    if held is not None:
+        yield held
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from schemas.features import Fingerprint
 from schemas.media import FrameTransform, Modality
+
+if TYPE_CHECKING:
+    from featurizers.arithmetic import Arithmetic
 
 
 class ModelUnavailable(ValueError):  # noqa: N818
@@ -43,12 +46,18 @@ class Encoder(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Featurizer(abc.ABC):
-    """Picklable description of one encoder. Weights are read only in `load`."""
+    """Picklable description of one encoder. Weights are read only in `load`.
 
-    modality: ClassVar[Modality]
+    Attributes:
+        model: as the user named it.
+        arithmetic: resolved device and dtype.
+    """
+
     model: str
-    """As the user named it."""
+    arithmetic: Arithmetic
+    modality: ClassVar[Modality]
 
     @property
     @abc.abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import threading
 import time
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler
 
+from featurizers import accelerators
 from featurizers.featurizer import Encoder, Features, Featurizer
 from featurizers.sharing import LOAD_METRIC, THREADS
 
@@ -127,7 +129,7 @@ _loading = threading.Lock()
 
 
 def shared_encoder(featurizer: Featurizer) -> Encoder:
-    """The process's one copy of these weights on this device, loaded if nobody holds it.
+    """The process's one copy of these weights, on its own GPU if it is to be one; loaded if nobody holds it.
 
     Beam's `Shared` is a handle a DoFn, so two steps or two pipelines would each load their own.
     """
@@ -135,6 +137,15 @@ def shared_encoder(featurizer: Featurizer) -> Encoder:
         name = (featurizer.fingerprint().digest, repr(featurizer))
         encoder = _encoders.get(name)
         if encoder is None:
-            encoder = featurizer.load()
+            encoder = _on_own_gpu(featurizer).load()
             _encoders[name] = encoder
         return encoder
+
+
+def _on_own_gpu(featurizer: Featurizer) -> Featurizer:
+    if featurizer.arithmetic.device != "cuda":
+        return featurizer
+    device = f"cuda:{accelerators.own()}"
+    return dataclasses.replace(
+        featurizer, arithmetic=dataclasses.replace(featurizer.arithmetic, device=device)
+    )

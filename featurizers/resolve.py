@@ -31,6 +31,7 @@ def resolve(
     clip_tokens: str = "patch",
     transcribe: bool = False,
     prompt: str = "",
+    gpu_workers: bool = False,
 ) -> Featurizer:
     """The featurizer of one column ("whisper:large-v2", "clip:random:vit-b-32").
 
@@ -45,12 +46,13 @@ def resolve(
         clip_tokens: patch, cls or pool:NxN (pictures).
         transcribe: also give the words (Whisper).
         prompt: what a Q-Former reads beside the picture (InstructBLIP).
+        gpu_workers: other machines, which have NVIDIA GPUs, do the work.
 
     Raises:
         ModelUnavailable: an unknown kind, model, size, device or option; one line that names the choices.
     """
     kind, colon, model = spec.partition(":")
-    chosen = arithmetic.choose(device, dtype)
+    chosen = arithmetic.choose(device, dtype, gpu_workers)
     if not (colon and model and kind in KINDS):
         raise ModelUnavailable(
             f"column {column!r}: {spec!r} is not KIND:MODEL with KIND one of {', '.join(KINDS)}"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from featurizers.arithmetic import Arithmetic
+from featurizers.transfer import upload
 from featurizers.transformer import Block, Linear, Norm
 
 
@@ -42,7 +43,7 @@ class VisionTower:
         np.stack(frames, out=pixels[: len(frames)])
         grid = side // self.patch
         whole = pixels[:, : grid * self.patch, : grid * self.patch]
-        x = torch.from_numpy(whole).to(self.arithmetic.device).float() * self.scale + self.shift
+        x = upload(whole, self.arithmetic.device).float() * self.scale + self.shift
         x = x.to(self.arithmetic.torch_dtype).view(size, grid, self.patch, grid, self.patch, 3)
         patches = x.permute(0, 1, 3, 5, 2, 4).reshape(size, grid * grid, 3 * self.patch * self.patch)
         x = self.embed(patches)

@@ -21,6 +21,7 @@ from featurizers.building import Builder
 from featurizers.featurizer import Features
 from featurizers.tensors import StateTensors, Tensors
 from featurizers.transcribe import Transcriber
+from featurizers.transfer import upload
 from featurizers.transformer import Block
 from featurizers.whisper import (
     BATCH_CPU,
@@ -129,7 +130,7 @@ class WhisperEncoder:
         mel = torch.zeros(size, self.mels, N_FRAMES, device=device, dtype=self.arithmetic.torch_dtype)
         for row, window in zip(mel, windows, strict=False):
             # One by one: log_mel_spectrogram clamps to the loudest value of all that it is given.
-            row.copy_(log_mel_spectrogram(pad_or_trim(torch.tensor(window)), self.mels, device=device))
+            row.copy_(log_mel_spectrogram(pad_or_trim(upload(window, device)), self.mels))
         x = mel
         for weight, bias, stride in self.convolutions:
             x = F.gelu(F.conv1d(x, weight, bias, stride=stride, padding=1))

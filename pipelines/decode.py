@@ -18,6 +18,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from decoders.pool import DecodeTicket
 from decoders.worker import DecodeJob
+from featurizers import accelerators
 from featurizers.sharing import distinct
 from pipelines import decoder_pool, fetch
 from pipelines.build import Build
@@ -122,6 +123,7 @@ class DecodeMedia(beam.DoFn):
             ),
             transforms={name: made for name, made in self._transforms.items() if name in wanted},
             decoder=self._decoder,
+            gpu=accelerators.own() if self._decoder == "nvdec" else 0,
             is_image=any(stream is Stream.IMAGE for stream, _ in tasks),
         )
 

@@ -14,7 +14,7 @@ from pipelines.usage import UsageError
 from schemas.grid import STEP_NS, FrameAt, seconds_to_ns
 from schemas.reasons import Reason
 
-DECODERS = ("pyav", "decord")
+DECODERS = ("pyav", "decord", "nvdec")
 KEEPS = ("frames", "audio")
 _UNITS = {
     "": 1,

@@ -79,6 +79,7 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
         UsageError, ManifestError, ModelUnavailable.
     """
     output = storage.absolute(ours.output)
+    _check_decoder(ours)
     specs = options.columns(ours)
     featurizers = {column: _featurizer(column, spec, ours, ours.transcribe) for column, spec in specs.items()}
     described = {
@@ -115,6 +116,16 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
     )
 
 
+def _check_decoder(ours: argparse.Namespace) -> None:
+    if ours.decoder == "nvdec" and ours.accelerator is None:  # else the GPUs are elsewhere
+        from decoders.nvdec import NoHardwareDecoderError, accelerator
+
+        try:
+            accelerator(0)
+        except NoHardwareDecoderError as error:
+            raise UsageError(f"--decoder nvdec: {error}; use --decoder pyav") from error
+
+
 def _featurizer(column: str, spec: str, ours: argparse.Namespace, transcribe: bool) -> Featurizer:
     return resolve(
         column,
@@ -124,6 +135,7 @@ def _featurizer(column: str, spec: str, ours: argparse.Namespace, transcribe: bo
         fit=ours.fit,
         clip_tokens=ours.clip_tokens,
         transcribe=transcribe,
+        gpu_workers=ours.accelerator is not None,
     )
 
 

@@ -137,6 +137,15 @@ def test_an_unusable_argument_is_one_line_and_exit_2(case: str, media, features,
     assert named in error
 
 
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="needs a machine without an NVIDIA GPU")
+def test_a_hardware_decoder_that_is_not_there_is_exit_2(media, features, tmp_path, capsys) -> None:
+    command = ["build", str(media / "talk.mp4"), "--output", str(tmp_path / "o"), *features]
+    assert main([*command, "--decoder", "nvdec"]) == 2
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert "use --decoder pyav" in error
+
+
 @pytest.mark.parametrize(
     ("source", "named"),
     [("empty", "no files"), ("*.nothing", "matches no file"), ("bad.jsonl", "bad.jsonl:2: field 'start'")],
