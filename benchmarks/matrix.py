@@ -18,6 +18,7 @@ MPEG2 = "-c:v mpeg2video -q:v 4 -bf 2 -g 15"
 MPEG4 = "-c:v mpeg4 -q:v 4 -bf 2 -g 30"
 MJPEG = "-c:v mjpeg -q:v 4 -pix_fmt yuvj420p"
 THEORA = "-c:v libtheora -q:v 8 -g 30"
+GIF = "-c:v gif -pix_fmt gray"
 AAC = "-c:a aac -b:a 96k"
 MP3 = "-c:a libmp3lame -b:a 96k"
 OPUS = "-c:a libopus -b:a 96k"
@@ -160,6 +161,7 @@ def _conditions() -> list[Case]:
         Case("mpeg4.m4v", MPEG4, audio=False),
         Case("vp9.ivf", VP9, audio=False),
         Case("av1.obu", AV1, audio=False),
+        Case("animation.gif", GIF, audio=False),
         Case("aac.aac", AAC, video=False, tolerance_ms=DELAYED),
         Case("aac.m4a", AAC, video=False),
         Case("mp3.mp3", MP3, video=False),

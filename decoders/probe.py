@@ -9,7 +9,7 @@ from decoders.audio import RATES
 from decoders.container import open_media, read_head, stream_at
 from decoders.limits import DEFAULT, Limits
 from decoders.picture import orientation_filters, square_size
-from decoders.still import image_size, looks_like_image
+from decoders.still import looks_like_image, read_image
 from decoders.timeline import Timeline, read_timeline
 from decoders.video import first_picture
 from schemas.media import AudioStream, MediaInfo, VideoStream
@@ -23,13 +23,16 @@ def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
         MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, no_streams,
             too_large.
     """
+    size = None
     if looks_like_image(read_head(path)):
-        return MediaInfo("image", 0, image_size=image_size(path, limits))
+        size, animated = read_image(path, limits)
+        if not animated:
+            return MediaInfo("image", 0, image_size=size)
     timeline = read_timeline(path, limits)
     with open_media(path, limits) as container:
         audio = _audio(container, timeline)
         video = _video(container, timeline, limits)
-        return MediaInfo(container.format.name, timeline.duration_ns, video, audio)
+        return MediaInfo(container.format.name, timeline.duration_ns, video, audio, size)
 
 
 def _audio(container: av.container.InputContainer, timeline: Timeline) -> AudioStream | None:

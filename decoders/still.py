@@ -34,15 +34,17 @@ def looks_like_image(head: bytes) -> bool:
     )
 
 
-def image_size(path: str, limits: Limits) -> tuple[int, int]:
-    """Width, height, upright.
+def read_image(path: str, limits: Limits) -> tuple[tuple[int, int], bool]:
+    """Width and height, upright; and whether it is an animated GIF, which is a video too.
 
     Raises:
         MediaError: not_media, corrupt, too_large.
     """
     with _opened(path, limits) as image:
         width, height = image.size
-        return (height, width) if image.getexif().get(_ORIENTATION) in _TRANSPOSED else (width, height)
+        turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
+        size = (height, width) if turned else (width, height)
+        return size, image.format == "GIF" and getattr(image, "is_animated", False)
 
 
 def decode_image(

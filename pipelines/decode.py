@@ -85,7 +85,9 @@ class DecodeMedia(beam.DoFn):
 
     def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
         """Starts this file; hands on the oldest one in work once enough run ahead of it."""
-        self._start(*element)
+        sha256, needs = element
+        for group in _still_and_moving(needs):
+            self._start(sha256, group)
         while self._enough_ahead():
             yield from self._finish()
 
@@ -100,8 +102,7 @@ class DecodeMedia(beam.DoFn):
             for output in self._finish():
                 yield _windowed(output)
 
-    def _start(self, sha256: str, needs: Iterable[Need]) -> None:
-        needs = list(needs)
+    def _start(self, sha256: str, needs: list[Need]) -> None:
         running = _Running(sha256, _tasks(needs), sum(need.seconds for need in needs))
         try:
             path = running.resources.enter_context(fetch.local_copy(needs[0].uri))
@@ -205,6 +206,14 @@ def _next(ticket: DecodeTicket) -> DecodedClip | None:
     """Time spent here is time in which the encoders starve."""
     with timed("wait for decoder"):
         return next(ticket, None)
+
+
+def _still_and_moving(needs: Iterable[Need]) -> list[list[Need]]:
+    """An animated GIF may be wanted as a picture by one row and as a video by another: two decoders' work."""
+    needs = list(needs)
+    still = [need for need in needs if need.stream is Stream.IMAGE]
+    moving = [need for need in needs if need.stream is not Stream.IMAGE]
+    return [group for group in (still, moving) if group]
 
 
 def _tasks(needs: list[Need]) -> _Tasks:

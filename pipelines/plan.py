@@ -121,17 +121,16 @@ def _media(row: InputRow, probed: Mapping[str, Probed]) -> dict[Modality, Source
         media[modality] = Source(uri, probed[uri].sha256)
     whole = row.media or row.named.get(Modality.VIDEO)  # a video brings its own sound
     if whole:
-        for modality in _holds(probed[whole].info):
-            media.setdefault(modality, Source(whole, probed[whole].sha256))
+        info = probed[whole].info
+        for modality in _holds(info):
+            if not (modality is Modality.IMAGE and info.video):  # of an animation, the motion
+                media.setdefault(modality, Source(whole, probed[whole].sha256))
     return media
 
 
 def _holds(info: MediaInfo) -> tuple[Modality, ...]:
-    if info.image_size:
-        return (Modality.IMAGE,)
-    video = (Modality.VIDEO,) if info.video else ()
-    audio = (Modality.AUDIO,) if info.audio else ()
-    return video + audio
+    held = {Modality.VIDEO: info.video, Modality.AUDIO: info.audio, Modality.IMAGE: info.image_size}
+    return tuple(modality for modality, stream in held.items() if stream)
 
 
 def _spans(row: InputRow, duration_ns: int, clip_ns: int) -> list[Span]:

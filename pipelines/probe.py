@@ -17,7 +17,7 @@ from pipelines.records import Probed, Rejection
 from schemas.digest import canonical_json
 from schemas.reasons import MediaError, Stage
 
-PROBE_VERSION = 1
+PROBE_VERSION = 2
 MEMO_SUFFIX = "probe"
 _PROBED = TypeAdapter(Probed)
 

@@ -52,8 +52,8 @@ class AudioStream:
 class MediaInfo:
     """One media file, read packet by packet: what it holds, not what its header promises.
 
-    `container` is FFmpeg's demuxer name ("image" for a still picture). An image has `width` and
-    `height`, no streams and no duration.
+    `container` is FFmpeg's demuxer name ("image" for a still picture). A still picture has an
+    `image_size`, no streams and no duration; an animated GIF has all of them.
     """
 
     container: str
