@@ -49,7 +49,10 @@ class Film:
     encode: str
 
 
+# Of grain veryfast makes few B-frames: 31 % of the frames are referred to by no other; of x264's defaults,
+# 48 %, which is what they make of scenes without grain too.
 FILMS = [
+    Film("h264 1080p, x264's defaults.mp4", 1920, 1080, "-c:v libx264"),
     Film("h264 1080p, B-frames, 8 s GOP.mp4", 1920, 1080, "-c:v libx264 -preset veryfast -g 240"),
     Film("h264 1080p, B-frames, 1 s GOP.mp4", 1920, 1080, "-c:v libx264 -preset veryfast -g 30"),
     Film("h264 1080p, no B-frames.mp4", 1920, 1080, "-c:v libx264 -preset veryfast -bf 0 -g 240"),
