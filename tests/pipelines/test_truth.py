@@ -87,7 +87,11 @@ def cosine(ours: np.ndarray, bare: np.ndarray) -> np.ndarray:
     return similarity.reshape(len(similarity), -1).mean(1)
 
 
-@pytest.fixture(scope="module", params=[("float32", 0.999), ("bfloat16", 0.998)], ids=lambda p: p[0])
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="float16 needs an NVIDIA GPU")
+DTYPES = [("float32", 0.999), ("bfloat16", 0.998), pytest.param(("float16", 0.998), marks=on_a_gpu)]
+
+
+@pytest.fixture(scope="module", params=DTYPES, ids=lambda p: p[0])
 def built(
     request, media, clip, corpus, tmp_path_factory, read_samples
 ) -> tuple[dict[str, dict[str, bytes]], float]:
