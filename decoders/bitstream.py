@@ -15,6 +15,9 @@ _INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
 _H264_IDR = 5  # Rec. H.264, table 7-1
 _HEVC_IRAP = range(16, 22)  # BLA, IDR, CRA: Rec. H.265, table 7-1
 _HEVC_VCL = range(32)
+_THEORA_INTRA = 0  # the first two bits of a video packet: data, and FTYPE (Theora specification, 7.1)
+_MPEG4_VOP = b"\0\0\1\xb6"  # a picture; its type is the next two bits (ISO/IEC 14496-2, 6.2.5)
+_MPEG4_B = 2
 # Every keyframe resets all reference pictures, or (MPEG-1/2/4) what follows it in order of
 # presentation refers to nothing before it.
 _KEYFRAME_IS_ENOUGH = {"vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mpeg4"}
@@ -38,6 +41,8 @@ class Peek:
         """Whether the pictures from this one on, in order of presentation, decode exactly from here."""
         if self.intra_only:
             return True
+        if self.codec == "theora":
+            return memoryview(packet)[0] >> 6 == _THEORA_INTRA
         if not packet.is_keyframe:
             return False
         if self.codec == "h264":
@@ -57,6 +62,14 @@ class Peek:
     def hidden(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
         """Whether the packet is decoded and never shown (VP8's alternate references: RFC 6386, 9.1)."""
         return self.codec == "vp8" and not memoryview(packet)[0] & 0x10
+
+    def bidirectional(self, packet: av.packet.Packet[av.stream.Stream]) -> bool | None:
+        """Whether an MPEG-4 picture is shown before the one that was decoded before it; None where that
+        cannot be said: another codec, no picture or several (DivX's packed bitstream) in the packet."""
+        if self.codec != "mpeg4":
+            return None
+        parts = bytes(packet).split(_MPEG4_VOP)
+        return parts[1][0] >> 6 == _MPEG4_B if len(parts) == 2 and parts[1] else None
 
     def _units(self, packet: av.packet.Packet[av.stream.Stream]) -> Iterator[memoryview]:
         """The first two bytes of every NAL unit."""

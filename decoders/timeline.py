@@ -41,7 +41,7 @@ class Track:
     Attributes:
         index: the stream's index in the container.
         time_base: seconds a tick.
-        pts: int64 [packets], ticks; the decoding time where `ordered`.
+        pts: int64 [packets], ticks; the decoding time where `ordered` and not `ranked`.
         duration: int64 [packets], ticks; never 0 where anything is known of it.
         discard: bool [packets], decoded but never presented (before an edit list's start).
         starts: bool [packets], decoding may begin here (video).
@@ -53,6 +53,8 @@ class Track:
         moved: ticks to add to every pts of the demuxer's (decoders/edit_list.py).
         ordered: the container gives no presentation times (AVI, bare streams): the n-th frame shown
             takes the n-th of the packets' times.
+        ranked: the pictures' types say in which order an ordered stream shows its packets, so that `pts`
+            are presentation times all the same.
     """
 
     index: int
@@ -69,6 +71,7 @@ class Track:
     frame_ticks: int
     moved: int
     ordered: bool
+    ranked: bool
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,18 @@ def _ends_alone(pts: npt.NDArray[np.int64], shown: npt.NDArray[np.bool_]) -> npt
     return ends
 
 
+def _ranks(bidirectional: Sequence[bool | None]) -> npt.NDArray[np.int64] | None:
+    """int64 [packets]: the place of each in order of presentation, where every picture is shown either at
+    once or, if later ones refer to it, when the next such picture comes."""
+    if None in bidirectional or bidirectional[0]:
+        return None
+    places = np.arange(len(bidirectional))
+    references = np.flatnonzero(~np.array(bidirectional, np.bool_))
+    ranks = places - 1
+    ranks[references] = np.append(references[1:], len(places)) - 1
+    return ranks
+
+
 class _Scan:
     """Gathers one stream's packets."""
 
@@ -190,6 +205,7 @@ class _Scan:
         self.position = array("q")
         self.starts = array("b")
         self.layer = array("B")
+        self.bidirectional: list[bool | None] = []
         self.peek = Peek(stream)
         self.skip_start = 0  # samples
         self.skip_end = 0
@@ -207,6 +223,7 @@ class _Scan:
             self.discard.append(packet.is_discard or self.peek.hidden(packet))
             self.starts.append(self.peek.starts(packet))
             self.layer.append(self.peek.layer(packet))
+            self.bidirectional.append(self.peek.bidirectional(packet))
 
     def _add_skipped(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
         """Note the samples that the container says are padding; returns whether all of it is."""
@@ -235,8 +252,11 @@ class _Scan:
         if self.peek.codec == "vorbis":
             pts = _ends_alone(pts, shown)
         ordered = not self._is_audio and bool((pts[shown] == NO_PTS).any())
+        ranks = None
         if ordered:
             pts = self._decoding_times(pts, dts, duration)
+            ranks = _ranks(self.bidirectional)
+            pts = pts if ranks is None else pts[ranks]
         shown &= pts != NO_PTS
         frame_ticks = self._frame_ticks(np.sort(pts[shown]), duration[shown], ordered)
         lasting = np.where((duration > 0) & ~ordered, duration, frame_ticks)
@@ -268,6 +288,7 @@ class _Scan:
             frame_ticks,
             moved,
             ordered,
+            ranks is not None,
         )
 
     def _decoding_times(

@@ -73,6 +73,7 @@ class FullReader:
         self.container = container
         self.stream = stream_at(container, self.track.index, av.VideoStream)
         self.lost = 0  # packets that did not decode
+        self._times = np.sort(self.track.pts)
         configure(self.stream.codec_context, limits, threads)
 
     def frames(self) -> Iterator[TimedFrame]:
@@ -102,9 +103,8 @@ class FullReader:
             yield frame, pts
 
     def _pts(self, frame: av.VideoFrame, count: int, last: int) -> int:
-        times = self.track.pts
         if self.track.ordered:
-            return int(times[min(count + self.lost, len(times) - 1)])
+            return int(self._times[min(count + self.lost, len(self._times) - 1)])
         if frame.pts is not None:
             return frame.pts
         return (

@@ -108,3 +108,16 @@ def test_frames_end_where_their_packets_end(matrix: Matrix) -> None:
     assert clip.frames is not None
     assert clip.frames.mask.tolist() == [1] * 5 + [0] * (clip.grid.steps - 5)
     assert clip.frames.pts_ns.max() < 2.6 * SECOND_NS
+
+
+@pytest.mark.parametrize(
+    "name", ["mpeg4_mp3lame.avi", "mpeg4_ac3.avi", "theora_vorbis.ogv", "theora_vorbis.mkv"]
+)
+def test_what_the_container_leaves_out_is_read_from_the_pictures(name: str, matrix: Matrix) -> None:
+    """AVI has no presentation times, Ogg's keyframe flags are not enough: neither costs a full decode."""
+    timeline = read_timeline(str(matrix.path(name)), DEFAULT)
+    assert timeline.video is not None
+    found = plan(timeline, np.array([STEP_NS // 2, 4 * SECOND_NS]))
+    assert found is not None
+    assert np.count_nonzero(found.action) < len(found.action) // 2
+    assert np.count_nonzero(timeline.video.starts) > 3
