@@ -1,15 +1,23 @@
-"""Media damaged at random: flipped bits, cuts, spliced headers, overwritten stretches.
+"""A build over media damaged at random: flipped bits, cuts, spliced headers, overwritten stretches.
 
-python -m benchmarks.mutants 1000 FOLDER
+    python -m benchmarks.mutants --count 1000 --seed 0
+
+Ends with 1 if an input is missing in the ledger, a decoder crashed or hung, or verify finds a fault.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from benchmarks.matrix import CASES, make
 
@@ -17,8 +25,9 @@ SEEDS = [
     "x264_aac.mp4", "x265_opus.mkv", "vpx-vp9_opus.webm", "svtav1_opus.mp4", "mpeg4_mp3lame.avi",
     "x264_aac.flv", "mpeg2video_mp2.ts", "mpeg2video_mp2.mpg", "theora_vorbis.ogv", "mjpeg_pcm_s16le.mov",
     "wmv2_wmav2.wmv", "edit_list.mp4", "fragmented.mp4", "aac.aac", "mp3.mp3", "flac.flac", "opus.opus",
-    "wav.wav", "h264.h264",
+    "wav.wav", "h264.h264", "animation.gif",
 ]  # fmt: skip
+UNWANTED = ("decoder_crashed", "timed_out")
 
 
 def mutants(originals: list[bytes], count: int, seed: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -50,7 +59,7 @@ def mutants(originals: list[bytes], count: int, seed: int = 0) -> Iterator[tuple
 def write_mutants(folder: Path, count: int, seed: int = 0) -> list[Path]:
     """Make the originals and write `count` mutants of them."""
     sources = folder / "originals"
-    sources.mkdir(parents=True, exist_ok=True)
+    sources.mkdir(parents=True)
     originals = [make(case, sources) for case in CASES if case.name in SEEDS]
     paths = []
     for number, (which, data) in enumerate(mutants([path.read_bytes() for path in originals], count, seed)):
@@ -60,13 +69,46 @@ def write_mutants(folder: Path, count: int, seed: int = 0) -> list[Path]:
     return paths
 
 
+def build(folder: Path, output: Path) -> float:
+    """Seconds of the whole command."""
+    command = [sys.executable, "-m", "pipelines.command", "build", str(folder), "--output", str(output)]
+    start = time.perf_counter()
+    subprocess.run(
+        [*command, "--clip", "random:vit-b-32", "--clip-tokens", "cls", "--whisper", "none"], check=True
+    )
+    return time.perf_counter() - start
+
+
+def judge(folder: Path, output: Path) -> list[str]:
+    """What went wrong; prints how many inputs ended how."""
+    rows = pq.read_table(output / "ledger.parquet").to_pylist()
+    ends = Counter(row["reason"] or row["status"] for row in rows)
+    print(", ".join(f"{count} {end}" for end, count in ends.most_common()))
+    named = {Path(row["input"]).resolve() for row in rows}
+    faults = [f"not in the ledger: {path}" for path in sorted(folder.rglob("*.*")) if path not in named]
+    faults += [f"{count} {reason}" for reason in UNWANTED if (count := ends[reason])]
+    if subprocess.run(
+        [sys.executable, "-m", "pipelines.command", "verify", str(output)], check=False
+    ).returncode:
+        faults.append("verify finds faults")
+    return faults
+
+
 def main() -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("count", type=int)
-    parser.add_argument("folder", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    write_mutants(arguments.folder, arguments.count)
+    with tempfile.TemporaryDirectory(prefix="favor-data-mutants-") as temporary:
+        folder, output = Path(temporary).resolve() / "in", Path(temporary) / "out"
+        write_mutants(folder, arguments.count, arguments.seed)
+        seconds = build(folder, output)
+        faults = judge(folder, output)
+    print(f"{arguments.count} damaged files and their originals: built in {seconds:.0f} s")
+    raise SystemExit("\n".join(faults) if faults else 0)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Peek:
         if self.codec == "hevc":
             for head in self._units(packet):
                 if head[0] >> 1 & 63 in _HEVC_VCL:
-                    return (head[1] & 7) - 1
+                    return max(0, (head[1] & 7) - 1)  # 0 is forbidden, and so damage
         return 0
 
     def hidden(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:

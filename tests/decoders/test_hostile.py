@@ -202,12 +202,26 @@ def test_cover_art_is_no_video(tmp_path: Path, matrix: Matrix) -> None:
     assert info.audio is not None
 
 
+def test_a_temporal_layer_that_hevc_forbids_is_damage(tmp_path: Path, matrix: Matrix) -> None:
+    """Found by a mutant: the worker ended with an OverflowError."""
+    data = bytearray(matrix.path("x265_opus.mkv").read_bytes())
+    slices = [at for at in range(len(data) - 1) if data[at] in (0x02, 0x26, 0x28) and data[at + 1] == 1]
+    for at in slices:
+        data[at + 1] = 0
+    path = tmp_path / "damaged.mkv"
+    path.write_bytes(data)
+    try:
+        probe(str(path))
+    except MediaError as error:
+        assert error.reason is Reason.CORRUPT  # noqa: PT017
+
+
 SEEDS = ["x264_aac.mp4", "x265_opus.mkv", "vpx-vp9_opus.webm", "mpeg4_mp3lame.avi", "x264_aac.ts",
          "x264_aac.flv", "theora_vorbis.ogv", "mp3.mp3", "flac.flac", "wav.wav"]  # fmt: skip
 
 
 def test_mutated_files_cost_nobody_anything(tmp_path: Path, matrix: Matrix) -> None:
-    """A hundred here; `python -m benchmarks.mutants` makes as many as one likes."""
+    """A hundred here; `python -m benchmarks.mutants` builds from as many as one likes."""
     originals = [matrix.path(name) for name in SEEDS]
     ended = 0
     with DecoderPool(2, replace(DEFAULT, deadline_s=20.0)) as pool:
