@@ -23,7 +23,7 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks --json bench.json
-	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.decode --write docs/decoding.md
 	$(BIN)/python -m benchmarks.loading --write docs/loading.md
 
 flink: $(INSTALLED)

@@ -6,13 +6,21 @@ import fcntl
 import functools
 import os
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+_asking = threading.Lock()  # two threads that ask at once must not take two
 
-@functools.cache
+
 def own() -> int:
     """torch's number of the GPU that this process encodes on, until it ends."""
+    with _asking:
+        return _own()
+
+
+@functools.cache
+def _own() -> int:
     import torch
 
     count = torch.cuda.device_count()
