@@ -2,7 +2,7 @@
 
     python -m benchmarks --json bench.json
 
-Three quarters of an hour on two cores, which should have nothing else to do. `make bench` also runs
+About an hour on two cores, which should have nothing else to do. `make bench` also runs
 benchmarks/decode.py and benchmarks/loading.py, whose tables stand beside other projects' readers.
 """
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.encoders import BARE_BATCHES, bare
+from benchmarks.encoders import bare, bare_batches
 from benchmarks.films import ZOOM, talking_films
 from benchmarks.lines import Line, write
 from decoders.clips import decode_clips
@@ -48,7 +48,7 @@ def _best(model: str, dtype: str) -> float:
     """Seconds a row at the best batch."""
     encode, best = bare(model, dtype, "cpu"), math.inf
     with torch.inference_mode():
-        for batch in BARE_BATCHES[model.partition(":")[0]]:
+        for batch in bare_batches(model):
             encode(batch)
             times = []
             for _ in range(3):
