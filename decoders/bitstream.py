@@ -63,14 +63,6 @@ class Peek:
         """Whether the packet is decoded and never shown (VP8's alternate references: RFC 6386, 9.1)."""
         return self.codec == "vp8" and not memoryview(packet)[0] & 0x10
 
-    def bidirectional(self, packet: av.packet.Packet[av.stream.Stream]) -> bool | None:
-        """Whether an MPEG-4 picture is shown before the one that was decoded before it; None where that
-        cannot be said: another codec, no picture or several (DivX's packed bitstream) in the packet."""
-        if self.codec != "mpeg4":
-            return None
-        parts = bytes(packet).split(_MPEG4_VOP)
-        return parts[1][0] >> 6 == _MPEG4_B if len(parts) == 2 and parts[1] else None
-
     def _units(self, packet: av.packet.Packet[av.stream.Stream]) -> Iterator[memoryview]:
         """The first two bytes of every NAL unit."""
         data = memoryview(packet)
@@ -82,6 +74,13 @@ class Peek:
             start = position + self._length_size
             yield data[start : start + 2]
             position = start + int.from_bytes(data[position:start], "big")
+
+
+def bidirectional(packet: av.packet.Packet[av.stream.Stream]) -> bool | None:
+    """Whether an MPEG-4 picture is shown before the one that was decoded before it; None where the packet
+    holds none or several (DivX's packed bitstream)."""
+    parts = bytes(packet).split(_MPEG4_VOP)
+    return parts[1][0] >> 6 == _MPEG4_B if len(parts) == 2 and parts[1] else None
 
 
 def _length_size(codec: str, extradata: bytes | None) -> int:

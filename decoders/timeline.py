@@ -21,7 +21,7 @@ import av.stream
 import numpy as np
 import numpy.typing as npt
 
-from decoders.bitstream import Peek
+from decoders.bitstream import Peek, bidirectional
 from decoders.container import audio_stream, open_media, time_base, video_stream
 from decoders.edit_list import moved_ticks
 from decoders.limits import Limits
@@ -205,7 +205,7 @@ class _Scan:
         self.position = array("q")
         self.starts = array("b")
         self.layer = array("B")
-        self.bidirectional: list[bool | None] = []
+        self.bidirectional: list[bool | None] = []  # MPEG-4's only
         self.peek = Peek(stream)
         self.skip_start = 0  # samples
         self.skip_end = 0
@@ -223,7 +223,8 @@ class _Scan:
             self.discard.append(packet.is_discard or self.peek.hidden(packet))
             self.starts.append(self.peek.starts(packet))
             self.layer.append(self.peek.layer(packet))
-            self.bidirectional.append(self.peek.bidirectional(packet))
+            if self.peek.codec == "mpeg4":
+                self.bidirectional.append(bidirectional(packet))
 
     def _add_skipped(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
         """Note the samples that the container says are padding; returns whether all of it is."""
@@ -255,7 +256,7 @@ class _Scan:
         ranks = None
         if ordered:
             pts = self._decoding_times(pts, dts, duration)
-            ranks = _ranks(self.bidirectional)
+            ranks = _ranks(self.bidirectional) if self.bidirectional else None
             pts = pts if ranks is None else pts[ranks]
         shown &= pts != NO_PTS
         frame_ticks = self._frame_ticks(np.sort(pts[shown]), duration[shown], ordered)
