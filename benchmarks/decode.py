@@ -52,7 +52,7 @@ class Film:
 
 
 # Of grain veryfast makes few B-frames: 31 % of the frames are referred to by no other; of x264's defaults,
-# 48 %, which is what they make of scenes without grain too.
+# 48 %. Without grain both made 44 % of testsrc2's and 50 % of a mandelbrot's.
 FILMS = [
     Film("h264 1080p, x264's defaults.mp4", 1920, 1080, "-c:v libx264"),
     Film("h264 1080p, B-frames, 8 s GOP.mp4", 1920, 1080, "-c:v libx264 -preset veryfast -g 240"),

@@ -15,12 +15,11 @@ _INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
 _H264_IDR = 5  # Rec. H.264, table 7-1
 _HEVC_IRAP = range(16, 22)  # BLA, IDR, CRA: Rec. H.265, table 7-1
 _HEVC_VCL = range(32)
-_THEORA_INTRA = 0  # the first two bits of a video packet: data, and FTYPE (Theora specification, 7.1)
 _MPEG4_VOP = b"\0\0\1\xb6"  # a picture; its type is the next two bits (ISO/IEC 14496-2, 6.2.5)
 _MPEG4_B = 2
 # Every keyframe resets all reference pictures, or (MPEG-1/2/4) what follows it in order of
 # presentation refers to nothing before it.
-_KEYFRAME_IS_ENOUGH = {"vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mpeg4"}
+_KEYFRAME_IS_ENOUGH = {"vp8", "vp9", "av1", "theora", "mpeg1video", "mpeg2video", "mpeg4"}
 # Pictures that follow a starting point in the stream but precede it on screen lean on the GOP before.
 OPEN_GOPS = {"hevc", "mpeg1video", "mpeg2video", "mpeg4"}
 # Decoders that skip, one packet at a time, pictures to which no other picture refers.
@@ -41,8 +40,6 @@ class Peek:
         """Whether the pictures from this one on, in order of presentation, decode exactly from here."""
         if self.intra_only:
             return True
-        if self.codec == "theora":
-            return memoryview(packet)[0] >> 6 == _THEORA_INTRA
         if not packet.is_keyframe:
             return False
         if self.codec == "h264":

@@ -11,7 +11,7 @@ import numpy as np
 from av import VideoStream
 from av.container import InputContainer
 
-from decoders import nvdec
+from decoders import DECODERS, nvdec
 from decoders.audio import SoundReader
 from decoders.container import open_media, stream_at
 from decoders.decord_reader import DecordReader
@@ -27,7 +27,6 @@ from schemas.grid import SECOND_NS, Nanoseconds
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason
 
-DECODERS = ("pyav", "decord", "nvdec")
 ADMIT_NS = 2 * SECOND_NS  # a span's resampling reaches back by less than this
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import av
 import av.container
 import av.packet
 import av.stream
 import numpy as np
+import numpy.typing as npt
 
 from decoders.container import stream_at
 from decoders.limits import Limits
@@ -73,7 +75,6 @@ class FullReader:
         self.container = container
         self.stream = stream_at(container, self.track.index, av.VideoStream)
         self.lost = 0  # packets that did not decode
-        self._times = np.sort(self.track.pts)
         configure(self.stream.codec_context, limits, threads)
 
     def frames(self) -> Iterator[TimedFrame]:
@@ -112,6 +113,11 @@ class FullReader:
             if last == NO_PTS
             else last + self.track.frame_ticks
         )
+
+    @cached_property
+    def _times(self) -> npt.NDArray[np.int64]:
+        """int64 [packets]: when the n-th frame shown is on screen, in an ordered stream."""
+        return np.sort(self.track.pts)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         context = self.stream.codec_context

@@ -10,11 +10,11 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from decoders import DECODERS
 from pipelines.usage import UsageError
 from schemas.grid import STEP_NS, FrameAt, seconds_to_ns
 from schemas.reasons import Reason
 
-DECODERS = ("pyav", "decord", "nvdec")
 KEEPS = ("frames", "audio")
 _UNITS = {
     "": 1,

@@ -113,8 +113,8 @@ def test_frames_end_where_their_packets_end(matrix: Matrix) -> None:
 @pytest.mark.parametrize(
     "name", ["mpeg4_mp3lame.avi", "mpeg4_ac3.avi", "theora_vorbis.ogv", "theora_vorbis.mkv"]
 )
-def test_what_the_container_leaves_out_is_read_from_the_pictures(name: str, matrix: Matrix) -> None:
-    """AVI has no presentation times, Ogg's keyframe flags are not enough: neither costs a full decode."""
+def test_mpeg4_in_avi_and_theora_are_not_decoded_in_full(name: str, matrix: Matrix) -> None:
+    """AVI has no presentation times, Theora starts at keyframes: neither costs a full decode."""
     timeline = read_timeline(str(matrix.path(name)), DEFAULT)
     assert timeline.video is not None
     found = plan(timeline, np.array([STEP_NS // 2, 4 * SECOND_NS]))

@@ -206,6 +206,7 @@ def test_a_temporal_layer_that_hevc_forbids_is_damage(tmp_path: Path, matrix: Ma
     """Found by a mutant: the worker ended with an OverflowError."""
     data = bytearray(matrix.path("x265_opus.mkv").read_bytes())
     slices = [at for at in range(len(data) - 1) if data[at] in (0x02, 0x26, 0x28) and data[at + 1] == 1]
+    assert slices
     for at in slices:
         data[at + 1] = 0
     path = tmp_path / "damaged.mkv"
