@@ -56,5 +56,5 @@ setup(
     packages=[package for package in find_packages() if package.partition(".")[0] in ROOMS],
     install_requires=REQUIRES,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["favor-data = pipelines.command:entry"]},
+    entry_points={"console_scripts": ["favor-data = pipelines.commands.command:entry"]},
 )

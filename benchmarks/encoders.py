@@ -24,10 +24,10 @@ from whisper.audio import log_mel_spectrogram
 from whisper.model import AudioEncoder, sinusoids
 
 from benchmarks.lines import Line, write
-from featurizers import arithmetic, untrained
-from featurizers.clip import UNTRAINED
-from featurizers.resolve import resolve
-from featurizers.whisper import untrained_dimensions
+from featurizers.registry import load, resolve
+from featurizers.running import arithmetic, untrained
+from featurizers.vision.clip import UNTRAINED
+from featurizers.whisper.description import untrained_dimensions
 
 MODELS = ("clip:vit-b-32", "clip:vit-l-14", "whisper:tiny", "whisper:small", "whisper:large-v2")
 BARE_BATCHES = {"clip": (1, 8, 16), "whisper": (1, 4), "whisper:large-v2": (1,)}  # a window of its: 20 s
@@ -88,7 +88,7 @@ def bare(model: str, dtype: str, device: str) -> Callable[[int], torch.Tensor]:
 def ours(model: str, dtype: str, device: str) -> tuple[Callable[[], Any], int]:
     """This project's encoder on full batches, and how many rows that is."""
     kind, _, size = model.partition(":")
-    encoder: Any = resolve("x", f"{kind}:random:{size}", device=device, dtype=dtype).load()
+    encoder: Any = load(resolve("x", f"{kind}:random:{size}", device=device, dtype=dtype))
     random = np.random.default_rng(0)
     rows: int = encoder.batches.size
     if kind == "clip":
@@ -133,7 +133,7 @@ def take_turns(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[s
 
 def peak_gflops(device: str, rounds: int) -> dict[str, float]:
     """GFLOP/s of one large matrix product a dtype: torch's own call, and this project's."""
-    from featurizers.transformer import Linear
+    from featurizers.running.transformer import Linear
 
     runs: dict[str, Callable[[], Any]] = {}
     for name in ("float32", "bfloat16"):

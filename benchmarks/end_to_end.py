@@ -25,7 +25,7 @@ from benchmarks.encoders import bare, bare_batches
 from benchmarks.films import ZOOM, talking_films
 from benchmarks.lines import Line, write
 from decoders.clips import decode_clips
-from featurizers.resolve import resolve
+from featurizers.registry import resolve
 from schemas.grid import SECOND_NS, Grid, Span, cut
 from schemas.media import ClipRequest
 
@@ -78,7 +78,7 @@ def build(folder: Path, output: Path, clip: str, listener: str, *more: str) -> d
     command = [
         sys.executable,
         "-m",
-        "pipelines.command",
+        "pipelines",
         "build",
         str(folder / "*.mp4"),
         "--output",

@@ -32,7 +32,7 @@ def build(folder: Path, output: Path, models: list[str]) -> float:
     command = [
         sys.executable,
         "-m",
-        "pipelines.command",
+        "pipelines",
         "build",
         str(folder),
         "--output",

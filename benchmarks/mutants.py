@@ -71,7 +71,15 @@ def write_mutants(folder: Path, count: int, seed: int = 0) -> list[Path]:
 
 def build(folder: Path, output: Path) -> float:
     """Seconds of the whole command."""
-    command = [sys.executable, "-m", "pipelines.command", "build", str(folder), "--output", str(output)]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines",
+        "build",
+        str(folder),
+        "--output",
+        str(output),
+    ]
     start = time.perf_counter()
     subprocess.run(
         [*command, "--clip", "random:vit-b-32", "--clip-tokens", "cls", "--whisper", "none"], check=True
@@ -87,9 +95,7 @@ def judge(folder: Path, output: Path) -> list[str]:
     named = {Path(row["input"]).resolve() for row in rows}
     faults = [f"not in the ledger: {path}" for path in sorted(folder.rglob("*.*")) if path not in named]
     faults += [f"{count} {reason}" for reason in UNWANTED if (count := ends[reason])]
-    if subprocess.run(
-        [sys.executable, "-m", "pipelines.command", "verify", str(output)], check=False
-    ).returncode:
+    if subprocess.run([sys.executable, "-m", "pipelines", "verify", str(output)], check=False).returncode:
         faults.append("verify finds faults")
     return faults
 

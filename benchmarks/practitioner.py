@@ -20,8 +20,8 @@ import whisper
 from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel
 
-from featurizers.clip import UNTRAINED
-from featurizers.whisper import untrained_dimensions
+from featurizers.vision.clip import UNTRAINED
+from featurizers.whisper.description import untrained_dimensions
 
 BATCH = 16
 

@@ -39,7 +39,7 @@ class Run:
 
 def build(source: str, output: Path, *more: str) -> Run:
     """Run the command and watch it."""
-    command = [sys.executable, "-m", "pipelines.command", "build", source, "--output", str(output)]
+    command = [sys.executable, "-m", "pipelines", "build", source, "--output", str(output)]
     start, peak, first = time.perf_counter(), 0, 0.0
     with subprocess.Popen(
         [*command, *MODELS, *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

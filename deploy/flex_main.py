@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pipelines.command import main
+from pipelines.commands.command import main
 
 
 def build_arguments(named: Sequence[str]) -> list[str]:

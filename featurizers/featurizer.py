@@ -14,11 +14,25 @@ from schemas.features import Fingerprint
 from schemas.media import FrameTransform, Modality
 
 if TYPE_CHECKING:
-    from featurizers.arithmetic import Arithmetic
+    import torch
 
 
-class ModelUnavailable(ValueError):  # noqa: N818
-    """A model that the user named cannot be had. One line: what is wrong and how to mend it."""
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """A torch device ("cpu", "cuda:1") and a dtype's name ("bfloat16"), both resolved: never "auto".
+
+    "cuda" without a number is the GPU that a worker takes for itself (featurizers/running/accelerators.py).
+    """
+
+    device: str
+    dtype: str
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        import torch
+
+        dtype: torch.dtype = getattr(torch, self.dtype)
+        return dtype
 
 
 @dataclass(frozen=True)
@@ -48,15 +62,17 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Featurizer(abc.ABC):
-    """Picklable description of one encoder. Weights are read only in `load`.
+    """Picklable description of one encoder. Weights are read only by `registry.load`.
 
     Attributes:
         model: as the user named it.
         arithmetic: resolved device and dtype.
+        kind: the name under which featurizers/registry.py knows it.
     """
 
     model: str
     arithmetic: Arithmetic
+    kind: ClassVar[str]
     modality: ClassVar[Modality]
 
     @property
@@ -96,11 +112,3 @@ class Featurizer(abc.ABC):
             ModelUnavailable: they cannot be found or fetched.
         """
         self.fingerprint()
-
-    @abc.abstractmethod
-    def load(self) -> Encoder:
-        """Reads the weights.
-
-        Raises:
-            ModelUnavailable: they cannot be found, fetched or understood.
-        """

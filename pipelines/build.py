@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from decoders.limits import Limits
 from featurizers.featurizer import Featurizer
-from pipelines.cache import Cache
-from pipelines.finish import Facts
 from pipelines.members import Members
 from pipelines.products import Products
 from pipelines.progress import Progress
+from pipelines.storage.cache import Cache
+from schemas.corpus import Column
 from schemas.manifest import InputRow
 
 STAGE_RAM = "12GB"  # weights of both encoders, frames decoded ahead, and one decoder a core
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What corpus.json says of a build before it has run."""
+
+    created: str
+    options: dict[str, Any]
+    columns: dict[str, Column]
+    libraries: dict[str, str]
 
 
 @dataclass(frozen=True)

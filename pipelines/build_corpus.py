@@ -10,22 +10,23 @@ or in the cache.
 
 from __future__ import annotations
 
+import runpy
 import sys
 
 import apache_beam as beam
 
-from pipelines.assemble import FAILED, Assemble
 from pipelines.build import Build
-from pipelines.decode import DecodeMedia
-from pipelines.featurize import Featurize
-from pipelines.finish import Finish, LedgerRows
-from pipelines.growth import LEAVING, STANDING, CompareWithCorpus, OtherInputs, ReadCorpus
-from pipelines.inputs import ReadInputs
-from pipelines.needs import FindNeeds
-from pipelines.plan import REJECTED, MergeRows, PlanSamples
-from pipelines.probe import ProbeMedia
 from pipelines.records import InputOutcome, SampleOutcome
-from pipelines.shards import WriteShards
+from pipelines.steps.assemble import FAILED, Assemble
+from pipelines.steps.compare import LEAVING, STANDING, CompareWithCorpus, OtherInputs, ReadCorpus
+from pipelines.steps.decode import DecodeMedia
+from pipelines.steps.featurize import Featurize
+from pipelines.steps.finish import Finish, LedgerRows
+from pipelines.steps.inputs import ReadInputs
+from pipelines.steps.needs import FindNeeds
+from pipelines.steps.plan import REJECTED, MergeRows, PlanSamples
+from pipelines.steps.probe import ProbeMedia
+from pipelines.steps.shards import WriteShards
 
 
 def build_corpus(root: beam.Pipeline, build: Build) -> beam.PCollection:
@@ -86,7 +87,5 @@ def _done(key: str, inputs: tuple[str, ...]) -> list[tuple[str, InputOutcome]]:
 
 
 if __name__ == "__main__":
-    from pipelines.command import entry
-
     sys.argv.insert(1, "build")
-    entry()
+    runpy.run_module("pipelines", run_name="__main__")

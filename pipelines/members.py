@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipelines.cache import Cache
 from pipelines.placement import AudioPlacement, FramePlacement, from_bytes
 from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
 from pipelines.records import PlannedSample
+from pipelines.storage.cache import Cache
 from schemas.grid import Grid, ns_to_seconds
 from schemas.sample import Feature, Sample
 from schemas.shard import json_bytes, npy_shape, read_extent, tar_bytes

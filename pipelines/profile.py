@@ -9,7 +9,7 @@ from typing import Any
 
 from apache_beam.metrics import Metrics
 
-from featurizers.sharing import LOAD_METRIC
+from featurizers.running.sharing import LOAD_METRIC
 
 NAMESPACE = "favor-data"
 _ENCODE = "inference_batch_latency_micro_secs"  # RunInference's own

@@ -12,6 +12,8 @@ from schemas.media import MediaInfo, Modality
 from schemas.reasons import Reason, Stage
 from schemas.sample import Source
 
+Row = dict[str, Any]  # of the index or the ledger
+
 
 @dataclass(frozen=True)
 class Rejection:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 
-from pipelines import options
 from pipelines.build_corpus import build_corpus
+from pipelines.commands import options
+from pipelines.commands.make.build import prepare
+from pipelines.errors import UsageError
 from pipelines.progress import Progress
-from pipelines.run import prepare
-from pipelines.usage import UsageError
 from runners.graph import Proto, describe
 
 NOWHERE = (

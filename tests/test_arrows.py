@@ -1,12 +1,12 @@
-"""Imports point one way: pipelines -> decoders, featurizers -> schemas; loaders -> schemas."""
+"""Imports point one way: between the rooms, between the floors inside a room, and never in a circle."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = {"decoders", "featurizers", "loaders", "pipelines", "schemas"}
 MAY_IMPORT = {
     "schemas": set(),
     "decoders": {"schemas"},
@@ -14,6 +14,8 @@ MAY_IMPORT = {
     "loaders": {"schemas"},
     "pipelines": {"schemas", "decoders", "featurizers"},
 }
+ROOMS = set(MAY_IMPORT)
+HOUSE = [*sorted(ROOMS), "benchmarks", "demo", "deploy", "examples", "runners"]
 FORBIDDEN = {
     "schemas": {"torch", "torchaudio", "apache_beam", "av", "transformers", "whisper"},
     "decoders": {"apache_beam", "transformers", "whisper"},
@@ -21,17 +23,82 @@ FORBIDDEN = {
     "featurizers": {"av", "decord"},
 }
 BEAM_IN_FEATURIZERS = {"model_handler.py"}
+# Inside a room, from the bottom up: a module belongs to the first floor whose prefix it has.
+FLOORS = {
+    "decoders": ["limits", "timeline", "streams", "probe", "clips", "processes"],
+    "featurizers": ["errors", "featurizer", "running", "vision whisper", "registry"],
+    "pipelines": [
+        "errors",
+        "storage",
+        "profile progress records placement",
+        "products",
+        "keep members",
+        "build",
+        "steps",
+        "build_corpus",
+        "commands",
+        "__main__",
+    ],
+}
+MOST_FILES = 15
 
 
-def imports(path: Path) -> set[str]:
-    """Top-level names of every import, inside functions too."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def modules() -> dict[str, Path]:
+    """Every module of the house by its dotted name; a door (`__init__.py`) by its folder's."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for room in HOUSE
+        for path in sorted((ROOT / room).rglob("*.py"))
+    }
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every dotted name that a file imports, inside functions and for type checking too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found.add((node.module or "").partition(".")[0])
-    return found
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def arrows(known: dict[str, Path]) -> dict[str, set[str]]:
+    """Module -> the modules of the house that it imports."""
+    return {
+        name: {
+            target
+            for imported in imports(path)
+            if (target := imported if imported in known else imported.rpartition(".")[0]) in known
+        }
+        - {name}
+        for name, path in known.items()
+    }
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """A circle, or nothing."""
+    done: set[str] = set()
+
+    def visit(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done:
+            return []
+        for target in sorted(graph[name]):
+            if found := visit(target, [*trail, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
+
+
+def floor(room: str, module: str) -> int:
+    """How high a module of a room lies; the room's own door lies under everything."""
+    parts = module.split(".")
+    if len(parts) == 1:
+        return -1
+    [height] = [height for height, names in enumerate(FLOORS[room]) if parts[1] in names.split()]
+    return height
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
@@ -39,14 +106,48 @@ def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
     files = sorted((ROOT / room).rglob("*.py"))
     assert files
     for path in files:
-        names = imports(path)
+        names = {name.partition(".")[0] for name in imports(path)}
         assert names & ROOMS <= MAY_IMPORT[room] | {room}, path
         assert not names & FORBIDDEN.get(room, set()), path
         if room == "featurizers" and path.name not in BEAM_IN_FEATURIZERS:
             assert "apache_beam" not in names, path
 
 
-def test_the_check_sees_imports_inside_functions(tmp_path: Path) -> None:
+def test_no_import_goes_in_a_circle() -> None:
+    assert not circle(arrows(modules()))
+
+
+@pytest.mark.parametrize("room", sorted(FLOORS))
+def test_no_arrow_runs_up_inside_a_room(room: str) -> None:
+    up = [
+        (name, target)
+        for name, targets in arrows(modules()).items()
+        for target in targets
+        if name.startswith(f"{room}.") and target.startswith(f"{room}.")
+        if floor(room, target) > floor(room, name)
+    ]
+    assert not up
+
+
+def test_families_of_encoders_do_not_know_one_another() -> None:
+    for name, targets in arrows(modules()).items():
+        family = name.split(".")[1:2]
+        if name.startswith("featurizers.") and family[0] in ("vision", "whisper", "audio"):
+            others = {target for target in targets if target.split(".")[1:2] != family}
+            assert not [t for t in others if t.split(".")[1:2][0] in ("vision", "whisper", "audio")], name
+
+
+def test_no_folder_is_a_corridor() -> None:
+    folders = {path.parent for path in modules().values()} | {
+        path.parent for path in (ROOT / "tests").rglob("*.py")
+    }
+    crowded = {folder: n for folder in folders if (n := len(list(folder.glob("*.py")))) > MOST_FILES}
+    assert not crowded
+
+
+def test_the_checks_see_imports_inside_functions_and_circles(tmp_path: Path) -> None:
     path = tmp_path / "late.py"
     path.write_text("def f():\n    from apache_beam.io import filesystems\n    import torch.nn as nn\n")
-    assert imports(path) == {"apache_beam", "torch"}
+    assert set(imports(path)) == {"apache_beam.io.filesystems", "torch.nn"}
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+    assert not circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.flashes import ffmpeg, write_wav
-from decoders.audio import Sound
 from decoders.clips import decode_clips
-from decoders.waveform import SpanWaveform, interpolate
+from decoders.streams.audio import Sound
+from decoders.streams.waveform import SpanWaveform, interpolate
 from schemas.grid import SAMPLE_NS, SECOND_NS, STEP_NS, FrameAt, Grid, Span
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip
 from schemas.reasons import MediaError, Reason

@@ -18,10 +18,10 @@ from benchmarks.flashes import ffmpeg
 from benchmarks.mutants import mutants
 from decoders.clips import decode_clips
 from decoders.limits import DEFAULT
-from decoders.pool import DecoderPool
 from decoders.probe import probe
-from decoders.still import decode_image
-from decoders.worker import DecodeJob
+from decoders.processes.pool import DecoderPool
+from decoders.processes.worker import DecodeJob
+from decoders.streams.still import decode_image
 from schemas.grid import SECOND_NS, Grid, Span, cut
 from schemas.media import ClipRequest
 from schemas.reasons import MediaError, Reason

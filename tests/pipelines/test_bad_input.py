@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.command import main
+from pipelines.commands.command import main
 
 from .conftest import ffmpeg, manifest
 

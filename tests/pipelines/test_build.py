@@ -14,7 +14,7 @@ import webdataset as wds
 from datasets import load_dataset
 from PIL import Image
 
-from pipelines.command import main
+from pipelines.commands.command import main
 
 from .conftest import manifest
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import storage
-from pipelines.command import main
+from pipelines.commands.command import main
+from pipelines.storage import files
 
 from .conftest import ffmpeg, pictures
 
@@ -30,7 +30,7 @@ def start(clips: Path, output: Path, features: list[str]) -> subprocess.Popen:
     command = [
         sys.executable,
         "-m",
-        "pipelines.command",
+        "pipelines",
         "build",
         str(clips),
         "--output",
@@ -77,24 +77,24 @@ def entries(output: Path) -> set[Path]:
 
 
 def test_what_others_write_at_this_moment_is_not_swept_away(tmp_path) -> None:
-    staging = tmp_path / storage.STAGING
-    with storage.atomic_writer(str(tmp_path / "file"), str(tmp_path)) as stream:
+    staging = tmp_path / files.STAGING
+    with files.atomic_writer(str(tmp_path / "file"), str(tmp_path)) as stream:
         stream.write(b"half")
-        storage.sweep(str(tmp_path))
+        files.sweep(str(tmp_path))
         assert len(list(staging.iterdir())) == 1
         stream.write(b" and half")
     assert (tmp_path / "file").read_bytes() == b"half and half"
     gone = subprocess.Popen(["true"])
     gone.wait()
-    left = staging / f"{storage._HOST}-{gone.pid}-00"
+    left = staging / f"{files._HOST}-{gone.pid}-00"
     left.write_bytes(b"")
-    storage.sweep(str(tmp_path))
+    files.sweep(str(tmp_path))
     assert not staging.exists()
 
 
 def test_a_failed_write_leaves_nothing(tmp_path) -> None:
     def fail() -> None:
-        with storage.atomic_writer(str(tmp_path / "file"), str(tmp_path)) as stream:
+        with files.atomic_writer(str(tmp_path / "file"), str(tmp_path)) as stream:
             stream.write(b"half")
             raise ValueError("the work failed")
 
@@ -106,12 +106,12 @@ def test_a_failed_write_leaves_nothing(tmp_path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(clips, features, tmp_path, monkeypatch, capsys) -> None:
     """Every write of a cache entry goes to a device that is always full."""
-    create = storage.FileSystems.create
+    create = files.FileSystems.create
 
     def full(path: str, *args, **kwargs):
         return Path("/dev/full").open("wb") if "cache" in path else create(path, *args, **kwargs)
 
-    monkeypatch.setattr(storage.FileSystems, "create", full)
+    monkeypatch.setattr(files.FileSystems, "create", full)
     command = ["build", str(clips / "clip0.mp4"), "--output", str(tmp_path / "o"), *features]
     assert main(command) == 1
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("favor-data:")]
@@ -137,7 +137,7 @@ def test_a_build_killed_at_its_very_end_is_swept_up_by_the_next(media, features,
     output = tmp_path / "out"
     build = ["build", str(media / "talk.mp4"), "--output", str(output), *features]
     assert main(build) == 0
-    left = f"from pipelines import storage; print(storage.staging_path({str(output)!r}))"
+    left = f"from pipelines.storage import files; print(files.staging_path({str(output)!r}))"
     ended = subprocess.run([sys.executable, "-c", left], check=True, capture_output=True, text=True)
     path = Path(ended.stdout.strip())
     path.parent.mkdir(exist_ok=True)

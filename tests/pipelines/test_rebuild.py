@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from pipelines.build_corpus import build_corpus
-from pipelines.command import main
-from pipelines.decode import DecodeMedia
-from pipelines.featurize import WriteFeatures
+from pipelines.commands.command import main
+from pipelines.steps.decode import DecodeMedia
+from pipelines.steps.featurize import WriteFeatures
 
 from .conftest import WHISPER, ffmpeg, manifest, pictures
 

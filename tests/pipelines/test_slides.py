@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurizers.batches import FixedBatches, Rows
-from featurizers.sharing import distinct
-from pipelines.command import main
+from featurizers.running.batches import FixedBatches, Rows
+from featurizers.running.sharing import distinct
+from pipelines.commands.command import main
 from tests.pipelines.conftest import ffmpeg
 
 
@@ -43,8 +43,8 @@ def test_a_slide_is_encoded_once_with_the_same_bytes(
     def each(rows: Rows) -> tuple[list[int], list[int]]:
         return list(range(len(rows))), list(range(len(rows)))
 
-    monkeypatch.setattr("featurizers.batches.distinct", each)
-    monkeypatch.setattr("pipelines.decode.distinct", each)
+    monkeypatch.setattr("featurizers.running.batches.distinct", each)
+    monkeypatch.setattr("pipelines.steps.decode.distinct", each)
     encoded.clear()
     assert main([*build, "--output", str(tmp_path / "every")]) == 0
     assert sum(encoded) == 60

@@ -16,8 +16,8 @@ import whisper
 from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPVisionModel
 
-from featurizers.ctranslate2 import read_checkpoint
-from pipelines.command import main
+from featurizers.whisper.ctranslate2 import read_checkpoint
+from pipelines.commands.command import main
 
 from .conftest import FFMPEG, WHISPER
 

@@ -7,10 +7,10 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import environments
 
-from pipelines import options
 from pipelines.build_corpus import build_corpus
+from pipelines.commands import options
+from pipelines.commands.make.build import prepare
 from pipelines.progress import Progress
-from pipelines.run import prepare
 
 L4 = "type:nvidia-l4;count:1;install-nvidia-driver"
 IMAGE = "example/favor-data:1"

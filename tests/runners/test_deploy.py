@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pipelines import options
+from pipelines.commands import options
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

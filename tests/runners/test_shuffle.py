@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 from apache_beam.metrics import monitoring_infos
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import inputs, options
 from pipelines.build_corpus import build_corpus
+from pipelines.commands import options
+from pipelines.commands.make.build import prepare
 from pipelines.progress import Progress
-from pipelines.run import prepare
+from pipelines.steps import inputs
 from runners.clips import make_clips
 from runners.graph import shuffles
 

@@ -66,4 +66,4 @@ for room in {ROOMS!r}:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
     [installed] = importlib.metadata.distributions(name="favor-data", path=[str(site)])
     [command] = [entry for entry in installed.entry_points if entry.group == "console_scripts"]
-    assert (command.name, command.value) == ("favor-data", "pipelines.command:entry")
+    assert (command.name, command.value) == ("favor-data", "pipelines.commands.command:entry")

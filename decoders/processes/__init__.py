@@ -1,0 +1,1 @@
+"""Decoding in processes that may be killed without taking the job with them."""

@@ -1,0 +1,171 @@
+"""What a worker sends back: a JSON header and raw arrays. No pickles come out of a process that read
+hostile media.
+
+    worker   header, small arrays ->                fills ->  "done"
+    parent                        <- blocks of memory                reads the large arrays where they lie
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from decoders.processes import shared_memory
+from schemas.grid import Grid
+from schemas.media import AudioStream, DecodedAudio, DecodedClip, DecodedFrames, MediaInfo, VideoStream
+
+Buffer = bytes | memoryview
+LARGE = 1 << 20
+_PREFIX = struct.Struct("!I")  # bytes of JSON
+_DONE = b"."
+
+
+def send(connection: socket.socket, header: Mapping[str, Any], buffers: Sequence[Buffer] = ()) -> None:
+    """One message, all of it through the connection.
+
+    Raises:
+        OSError: the other end is gone.
+    """
+    text = json.dumps({**header, "sizes": [len(buffer) for buffer in buffers]}).encode()
+    connection.sendall(_PREFIX.pack(len(text)) + text)
+    for buffer in buffers:
+        connection.sendall(buffer)
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any], list[memoryview]]:
+    """What `send` sent.
+
+    Raises:
+        EOFError: the other end is gone.
+        TimeoutError: the connection's timeout passed.
+    """
+    (text_size,) = _PREFIX.unpack(_receive(connection, _PREFIX.size))
+    header = json.loads(bytes(_receive(connection, text_size)))
+    return header, [_receive(connection, size) for size in header.pop("sizes")]
+
+
+def hand_over(connection: socket.socket, header: Mapping[str, Any], buffers: Sequence[Buffer] = ()) -> None:
+    """One message to `take_over`; large buffers go into memory of the receiver's.
+
+    Raises:
+        ConnectionError: the other end is gone.
+    """
+    large = [buffer for buffer in buffers if len(buffer) >= LARGE]
+    places = [len(buffer) if len(buffer) >= LARGE else 0 for buffer in buffers]
+    send(connection, {**header, "shared": places}, [buffer for buffer in buffers if len(buffer) < LARGE])
+    if not large:
+        return
+    _, blocks, _, _ = socket.recv_fds(connection, 1, len(large))
+    if len(blocks) < len(large):
+        raise ConnectionAbortedError("the other end is gone")
+    for block, buffer in zip(blocks, large, strict=True):
+        shared_memory.fill(block, buffer)
+        os.close(block)
+    connection.sendall(_DONE)
+
+
+def take_over(connection: socket.socket) -> tuple[dict[str, Any], list[memoryview]]:
+    """What `hand_over` sent. Every large array lies in memory of its own: sound that waits for a full batch
+    does not keep its clip's frames.
+
+    Raises:
+        EOFError: the other end is gone.
+        TimeoutError: the connection's timeout passed.
+        OSError: no memory for the arrays.
+    """
+    header, small = receive(connection)
+    places, blocks = header.pop("shared"), []
+    try:
+        for size in filter(None, places):
+            blocks.append(shared_memory.create(size))
+        if blocks:
+            socket.send_fds(connection, [_DONE], blocks)
+            _receive(connection, len(_DONE))
+        inline, filled = iter(small), iter(blocks)
+        return header, [shared_memory.read(next(filled), size) if size else next(inline) for size in places]
+    finally:
+        for block in blocks:
+            os.close(block)
+
+
+def _receive(connection: socket.socket, size: int) -> memoryview:
+    data = memoryview(bytearray(size))
+    have = 0
+    while have < size:
+        count = connection.recv_into(data[have:])
+        if not count:
+            raise EOFError
+        have += count
+    return data
+
+
+def pack_clip(clip: DecodedClip) -> tuple[dict[str, Any], list[Buffer]]:
+    """Header and buffers of a clip; its grid is not sent."""
+    header: dict[str, Any] = {"warnings": clip.warnings, "columns": None, "audio": clip.audio is not None}
+    buffers: list[Buffer] = []
+    if clip.frames is not None:
+        buffers += [_raw(clip.frames.frame_of_step), _raw(clip.frames.pts_ns)]
+        header["columns"] = {}
+        for name, column in clip.frames.prepared.items():
+            if isinstance(column, list):
+                header["columns"][name] = {"items": [len(item) for item in column]}
+                buffers.append(b"".join(column))
+            else:
+                header["columns"][name] = {"dtype": column.dtype.str, "shape": column.shape}
+                buffers.append(_raw(column))
+    if clip.audio is not None:
+        buffers += [_raw(clip.audio.waveform), _raw(clip.audio.mask)]
+    return header, buffers
+
+
+def unpack_clip(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]) -> DecodedClip:
+    """The clip that `pack_clip` was given; arrays are read-only views of the received bytes."""
+    rest = iter(buffers)
+    frames = audio = None
+    if header["columns"] is not None:
+        frame_of_step, pts_ns = np.frombuffer(next(rest), np.int32), np.frombuffer(next(rest), np.int64)
+        prepared: dict[str, npt.NDArray[np.generic] | list[bytes]] = {}
+        for name, column in header["columns"].items():
+            if "items" in column:
+                prepared[name] = _items(next(rest), column["items"])
+            else:
+                prepared[name] = np.frombuffer(next(rest), np.dtype(column["dtype"])).reshape(column["shape"])
+        frames = DecodedFrames(frame_of_step, pts_ns, prepared)
+    if header["audio"]:
+        audio = DecodedAudio(np.frombuffer(next(rest), np.float32), np.frombuffer(next(rest), np.uint8))
+    return DecodedClip(grid, frames, audio, tuple(header["warnings"]))
+
+
+def _items(joined: memoryview, sizes: Sequence[int]) -> list[bytes]:
+    ends = itertools.accumulate(sizes)
+    return [bytes(joined[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
+
+
+def _raw(array: npt.NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
+
+
+def pack_info(info: MediaInfo) -> dict[str, Any]:
+    """A header."""
+    return asdict(info)
+
+
+def unpack_info(header: Mapping[str, Any]) -> MediaInfo:
+    """The info that `pack_info` was given."""
+    size = header["image_size"]
+    return MediaInfo(
+        header["container"],
+        header["duration_ns"],
+        VideoStream(**header["video"]) if header["video"] else None,
+        AudioStream(**header["audio"]) if header["audio"] else None,
+        (size[0], size[1]) if size else None,
+    )

@@ -1,0 +1,148 @@
+"""Sound on the media's own time: decoded samples at their native rate, gaps left out, overlaps cut."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import av.audio.frame
+import av.container
+import numpy as np
+import numpy.typing as npt
+
+from decoders.limits import Limits
+from decoders.streams.downmix import Downmix
+from decoders.streams.video import configure
+from decoders.timeline.container import stream_at
+from decoders.timeline.timeline import NO_PTS, Timeline, Track, packets
+from schemas.reasons import MediaError, Reason
+
+# A timestamp within this of where the samples so far end is jitter. At least two ticks.
+JITTER = Fraction(4, 1000)
+# A larger difference is a gap or an overlap only if it lasts: some demuxers misplace single packets
+# (FFmpeg's Ogg Vorbis, by 9 ms where the block size changes).
+LASTING = Fraction(1, 5)
+LASTING_FRAMES = 4
+RATES = (1_000, 1_000_000)  # Hz; anything else is damage
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Consecutive samples; sample i lies at (first + i) / rate seconds of the media's time."""
+
+    first: int
+    rate: int
+    samples: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """One decoded frame, mixed, and where its timestamp says that it belongs."""
+
+    position: int
+    samples: npt.NDArray[np.float32]
+
+
+class SoundReader:
+    """Decodes one stream from its beginning.
+
+    Raises:
+        MediaError: corrupt, for a sample rate that no sound has.
+    """
+
+    def __init__(self, container: av.container.InputContainer, timeline: Timeline, limits: Limits) -> None:
+        assert timeline.audio is not None
+        self.container = container
+        self.timeline = timeline
+        self.track: Track = timeline.audio
+        self.stream = stream_at(container, self.track.index, av.AudioStream)
+        self.rate = self.stream.codec_context.sample_rate
+        if not self.rate or not RATES[0] <= self.rate <= RATES[1]:
+            raise MediaError(Reason.CORRUPT, f"sound of {self.rate} Hz")
+        self.lost = 0  # packets that did not decode
+        self.gaps = 0
+        self._next: int | None = None  # where the samples so far end, in samples of media time
+        self._last: int | None = None  # where the last decoded frame ends
+        self._end = round((self.track.end + self.track.time_base - timeline.zero) * self.rate)
+        self._overlap = 0  # samples still to be dropped, for the media has had their time already
+        self._tolerance = max(JITTER, 2 * self.track.time_base) * self.rate
+        configure(self.stream.codec_context, limits, 1)
+
+    def sounds(self) -> Iterator[Sound]:
+        """Blocks of samples, in order, never overlapping."""
+        ahead: deque[_Placed] = deque()
+        held = 0
+        for placed in self._placed():
+            ahead.append(placed)
+            held += placed.samples.size
+            while len(ahead) > LASTING_FRAMES and held - ahead[0].samples.size > LASTING * self.rate:
+                held -= ahead[0].samples.size
+                yield from self._emit(ahead)
+        while ahead:
+            yield from self._emit(ahead)
+
+    def _emit(self, ahead: deque[_Placed]) -> Iterator[Sound]:
+        """Place the first of the frames at hand, given what the others say."""
+        if self._next is None:
+            self._next = ahead[0].position
+            self._next += round(np.median(self._deviations(ahead)))
+        elif abs(ahead[0].position - self._next) > self._tolerance:
+            deviations = self._deviations(ahead)
+            if (np.abs(deviations) > self._tolerance).all():
+                self.gaps += 1
+                self._overlap = max(0, -round(np.median(deviations)))
+                self._next += max(0, round(np.median(deviations)))
+        samples = ahead.popleft().samples
+        cut = min(self._overlap, samples.size)
+        self._overlap -= cut
+        kept = samples[cut : cut + max(0, self._end - self._next)]  # padding may follow the end
+        if kept.size:
+            yield Sound(self._next, self.rate, kept)
+        self._next += samples.size - cut
+
+    def _deviations(self, ahead: deque[_Placed]) -> npt.NDArray[np.int64]:
+        """int64 [frames]: how much later than gapless each frame says it is, in samples."""
+        sizes = np.cumsum([0] + [placed.samples.size for placed in ahead])[:-1]
+        positions = np.array([placed.position for placed in ahead], np.int64)
+        return np.asarray(positions - (self._next or 0) - sizes, np.int64)
+
+    def _placed(self) -> Iterator[_Placed]:
+        mono = Downmix()
+        for frame in self._decoded():
+            if frame.sample_rate != self.rate:
+                self.lost += 1
+                continue
+            position = self._position(frame)
+            try:
+                yield _Placed(position, mono(frame))
+            except av.error.FFmpegError:
+                self.lost += 1
+
+    def _position(self, frame: av.audio.frame.AudioFrame) -> int:
+        """Of its first sample, by its timestamp or else by those of the frames before it."""
+        seconds = self.track.start - self.timeline.zero
+        if frame.pts is not None:
+            seconds = frame.pts * self.track.time_base - self.timeline.zero
+        elif self._last is not None:
+            return self._after(frame, self._last)
+        return self._after(frame, round(seconds * self.rate))
+
+    def _after(self, frame: av.audio.frame.AudioFrame, position: int) -> int:
+        self._last = position + frame.samples
+        return position
+
+    def _decoded(self) -> Iterator[av.audio.frame.AudioFrame]:
+        context = self.stream.codec_context
+        for packet, pts in zip(packets(self.container, [self.stream]), self.track.pts, strict=False):
+            packet.pts = int(pts) if pts != NO_PTS else None
+            try:
+                yield from context.decode(packet)
+            except av.error.FFmpegError:
+                self.lost += 1
+        try:
+            yield from context.decode(None)
+        except av.error.FFmpegError:
+            self.lost += 1

@@ -1,0 +1,138 @@
+"""Kinds of encoders by name: `KIND:MODEL`, as `--encode COLUMN=KIND:MODEL` has it, to a featurizer, and a
+featurizer to its loaded encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from featurizers.errors import ModelUnavailable
+from featurizers.featurizer import Arithmetic, Encoder, Featurizer
+from featurizers.running import arithmetic
+from featurizers.vision.clip import ClipFeaturizer
+from featurizers.vision.qformer import EvaFeaturizer, QFormerFeaturizer
+from featurizers.vision.siglip import SiglipFeaturizer
+from featurizers.vision.tokens import Tokens
+from featurizers.whisper.description import WhisperFeaturizer
+
+ENTRY_POINTS = "favor_data.featurizers"  # the group under which other packages bring kinds of their own
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command's options say to every kind; each takes of it what is its own."""
+
+    arithmetic: Arithmetic
+    fit: str = "crop"
+    clip_tokens: str = "patch"
+    transcribe: bool = False
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of encoder brings.
+
+    Attributes:
+        describe: (model as named, settings) -> featurizer; reads no weights. Raises ModelUnavailable.
+        load: that featurizer -> its encoder; imports torch only when it is called. Raises ModelUnavailable.
+    """
+
+    describe: Callable[[str, Settings], Featurizer]
+    load: Callable[[Any], Encoder]
+
+
+def _load_whisper(featurizer: WhisperFeaturizer) -> Encoder:
+    from featurizers.whisper.encoder import load
+
+    return load(featurizer)
+
+
+def _load_vision(featurizer: ClipFeaturizer | SiglipFeaturizer | EvaFeaturizer) -> Encoder:
+    from featurizers.vision.encoder import load
+
+    return load(featurizer)
+
+
+def _load_qformer(featurizer: QFormerFeaturizer) -> Encoder:
+    from featurizers.vision.qformer_encoder import load
+
+    return load(featurizer)
+
+
+def _vision(described: type[ClipFeaturizer] | type[SiglipFeaturizer] | type[EvaFeaturizer]) -> Kind:
+    return Kind(
+        lambda model, given: described(model, given.arithmetic, given.fit, Tokens.parse(given.clip_tokens)),
+        _load_vision,
+    )
+
+
+_OWN = {
+    "whisper": Kind(
+        lambda model, given: WhisperFeaturizer(model, given.arithmetic, given.transcribe), _load_whisper
+    ),
+    "clip": _vision(ClipFeaturizer),
+    "siglip": _vision(SiglipFeaturizer),
+    "eva": _vision(EvaFeaturizer),
+    "qformer": Kind(
+        lambda model, given: QFormerFeaturizer(model, given.arithmetic, given.fit, prompt=given.prompt),
+        _load_qformer,
+    ),
+}
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """Every kind by name: our own, and those of installed packages."""
+    return {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)} | _OWN
+
+
+def resolve(
+    column: str,
+    spec: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    fit: str = "crop",
+    clip_tokens: str = "patch",
+    transcribe: bool = False,
+    prompt: str = "",
+    gpu_workers: bool = False,
+) -> Featurizer:
+    """The featurizer of one column ("whisper:large-v2", "clip:random:vit-b-32").
+
+    Nothing is downloaded and no weights are read; `Featurizer.prepare` does the first.
+
+    Args:
+        column: for messages only.
+        spec: KIND:MODEL.
+        device: auto, cpu, cuda, cuda:N or mps.
+        dtype: auto, float32, bfloat16 or float16.
+        fit: crop or squash (pictures).
+        clip_tokens: patch, cls or pool:NxN (pictures).
+        transcribe: also give the words (Whisper).
+        prompt: what a Q-Former reads beside the picture (InstructBLIP).
+        gpu_workers: other machines, which have NVIDIA GPUs, do the work.
+
+    Raises:
+        ModelUnavailable: an unknown kind, model, size, device or option; one line that names the choices.
+    """
+    kind, colon, model = spec.partition(":")
+    chosen = arithmetic.choose(device, dtype, gpu_workers)
+    if not (colon and model and kind in kinds()):
+        raise ModelUnavailable(
+            f"column {column!r}: {spec!r} is not KIND:MODEL with KIND one of {', '.join(kinds())}"
+        )
+    return kinds()[kind].describe(model, Settings(chosen, fit, clip_tokens, transcribe, prompt))
+
+
+def load(featurizer: Featurizer) -> Encoder:
+    """Reads the weights.
+
+    Raises:
+        ModelUnavailable: they cannot be found, fetched or understood.
+    """
+    return kinds()[featurizer.kind].load(featurizer)

@@ -1,0 +1,1 @@
+"""What every encoder needs to run: arithmetic, batches, checkpoints, Beam's ModelHandler."""

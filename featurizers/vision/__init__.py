@@ -1,0 +1,1 @@
+"""CLIP, SigLIP, EVA-CLIP and Q-Formers: descriptions, encoders, weights."""

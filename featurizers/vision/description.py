@@ -1,0 +1,100 @@
+"""What CLIP, SigLIP and EVA-CLIP have in common: frames prepared, encoded in batches, tokens chosen."""
+
+from __future__ import annotations
+
+import abc
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy.typing as npt
+
+from featurizers.errors import ModelUnavailable
+from featurizers.featurizer import Arithmetic, Featurizer
+from featurizers.running import checkpoints
+from featurizers.vision.frames import Crop, Squash
+from featurizers.vision.preprocessing import Preprocessing
+from featurizers.vision.tokens import PATCH, Tokens
+from schemas.features import Fingerprint
+from schemas.media import FrameTransform, Modality
+
+if TYPE_CHECKING:
+    from featurizers.vision.tower import VisionTower
+
+FITS = ("crop", "squash")
+BATCH_CPU, BATCH_GPU = 8, 128
+
+
+@dataclass(frozen=True)
+class VisionFeaturizer(Featurizer):
+    """uint8 [n, size, size, 3] frames (as `frame_transform` makes them) -> float16 [n, tokens, d].
+
+    Attributes:
+        model: Hugging Face id, or local directory of a transformers checkpoint.
+        arithmetic: resolved device and dtype.
+        fit: "crop" (the model's own preprocessing) or "squash" (the whole picture at the encoder's
+            size, as FAVOR's published code does).
+        tokens: which of the last hidden state's are kept.
+    """
+
+    model: str
+    arithmetic: Arithmetic
+    fit: str = "crop"
+    tokens: Tokens = PATCH
+    modality: ClassVar[Modality] = Modality.VIDEO
+
+    def __post_init__(self) -> None:
+        if self.fit not in FITS:
+            raise ModelUnavailable(f"unknown fit {self.fit!r}: choose {' or '.join(FITS)}")
+
+    @property
+    def untrained(self) -> bool:
+        return False
+
+    @abc.abstractmethod
+    def vision_config(self) -> dict[str, Any]:
+        """The vision tower's part of config.json, the family's defaults filled in."""
+
+    @abc.abstractmethod
+    def tower(self, preprocessing: Preprocessing) -> VisionTower:
+        """The loaded tower."""
+
+    def weights_digest(self) -> str:
+        """SHA-256 of the weights' files."""
+        return checkpoints.files_digest(checkpoints.weight_files(checkpoints.folder(self.model)))
+
+    def config(self, name: str = "config.json") -> dict[str, Any]:
+        """One of the checkpoint's JSON files; empty if there is none."""
+        path = checkpoints.folder(self.model) / name
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+    def preprocessing(self) -> Preprocessing:
+        """What happens to a frame before the encoder."""
+        return Preprocessing.read(self.config("preprocessor_config.json"), self.vision_config()["image_size"])
+
+    def fingerprint(self) -> Fingerprint:
+        pre = self.preprocessing()
+        options: dict[str, Any] = {
+            "tokens": str(self.tokens),
+            "size": pre.size,
+            "resample": pre.resample,
+            "mean": list(pre.mean),
+            "std": list(pre.std),
+        }
+        fit = self.fit if pre.shortest is not None else "squash"
+        if fit == "crop":
+            options["shortest"] = pre.shortest
+        return Fingerprint(self.kind, self.weights_digest(), f"clip-{fit}-1", self.arithmetic.dtype, options)
+
+    def frame_transform(self) -> FrameTransform:
+        pre = self.preprocessing()
+        if self.fit == "squash" or pre.shortest is None:
+            return Squash(pre.size, pre.resample)
+        return Crop(pre.shortest, pre.size, pre.resample)
+
+    def rows(self, item: npt.NDArray[Any]) -> int:
+        return len(item)
+
+    @property
+    def rows_per_call(self) -> int:
+        return 256 if self.arithmetic.device == "cpu" else 8 * BATCH_GPU

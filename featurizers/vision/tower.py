@@ -1,0 +1,57 @@
+"""A vision transformer's forward pass: uint8 frames to token vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from featurizers.featurizer import Arithmetic
+from featurizers.running.transfer import upload
+from featurizers.running.transformer import Block, Linear, Norm
+
+
+@dataclass(frozen=True)
+class VisionTower:
+    """CLIP's, SigLIP's or EVA-CLIP's; None: it has no such part. `scale` and `shift` normalise uint8."""
+
+    arithmetic: Arithmetic
+    patch: int
+    scale: Tensor
+    shift: Tensor
+    embed: Linear
+    class_token: Tensor | None
+    positions: Tensor
+    first_norm: Norm | None
+    blocks: Sequence[Block]
+    last_norm: Norm | None
+
+    @property
+    def width(self) -> int:
+        """d: values a token."""
+        return self.positions.shape[-1]
+
+    @torch.inference_mode()
+    def __call__(self, frames: Sequence[npt.NDArray[np.uint8]], size: int) -> Tensor:
+        """[size, (1 +) patches, d] last hidden state of uint8 [side, side, 3] frames; black fills up."""
+        side = frames[0].shape[0]
+        pixels = np.zeros((size, side, side, 3), np.uint8)
+        np.stack(frames, out=pixels[: len(frames)])
+        grid = side // self.patch
+        whole = pixels[:, : grid * self.patch, : grid * self.patch]
+        x = upload(whole, self.arithmetic.device).float() * self.scale + self.shift
+        x = x.to(self.arithmetic.torch_dtype).view(size, grid, self.patch, grid, self.patch, 3)
+        patches = x.permute(0, 1, 3, 5, 2, 4).reshape(size, grid * grid, 3 * self.patch * self.patch)
+        x = self.embed(patches)
+        if self.class_token is not None:
+            x = torch.cat([self.class_token.expand(size, 1, -1), x], dim=1)
+        x = x + self.positions
+        if self.first_norm is not None:
+            x = self.first_norm(x)
+        for block in self.blocks:
+            x = block(x)
+        return x if self.last_norm is None else self.last_norm(x)

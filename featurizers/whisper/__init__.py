@@ -1,0 +1,1 @@
+"""Whisper: its description, its encoder, its weights, its words."""

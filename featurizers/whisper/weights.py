@@ -1,0 +1,54 @@
+"""Whisper's weights out of the files that they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+from whisper.audio import N_FRAMES
+from whisper.model import ModelDimensions, Whisper, sinusoids
+
+from featurizers.errors import ModelUnavailable
+from featurizers.running import untrained
+from featurizers.running.tensors import unpickled
+from featurizers.whisper import ctranslate2
+
+
+def read(path: Path) -> tuple[ModelDimensions, dict[str, Tensor]]:
+    """Dimensions and openai-whisper's state dict, of a `.pt` or a CTranslate2 model.bin.
+
+    Raises:
+        ModelUnavailable: it is neither, or not a Whisper model.
+    """
+    checkpoint = ctranslate2.read_checkpoint(path.parent) if path.name == "model.bin" else unpickled(path)
+    dims, state = checkpoint.get("dims"), checkpoint.get("model_state_dict")
+    if not isinstance(dims, dict) or not isinstance(state, dict):
+        raise ModelUnavailable(f"{path} is not an openai-whisper checkpoint: no dims and model_state_dict")
+    try:
+        dimensions = ModelDimensions(**dims)
+    except TypeError as error:
+        raise ModelUnavailable(f"{path} is not an openai-whisper checkpoint: {error}") from error
+    if dimensions.n_audio_ctx * 2 != N_FRAMES:
+        raise ModelUnavailable(f"{path} has windows of {dimensions.n_audio_ctx} vectors, not 1500")
+    return dimensions, state
+
+
+def whole_model(path: Path, dims: ModelDimensions, state: Mapping[str, Tensor]) -> Whisper:
+    """openai-whisper's module, float32.
+
+    Raises:
+        ModelUnavailable: tensors are missing or do not fit.
+    """
+    try:
+        model = Whisper(dims)
+        model.load_state_dict(state)
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise ModelUnavailable(f"{path} is not an openai-whisper checkpoint: {detail}") from error
+    return model
+
+
+def untrained_tensor(name: str, *shape: int) -> Tensor:
+    """Seeded random weights; the positions are those that every Whisper has."""
+    return sinusoids(*shape) if name == "positional_embedding" else untrained.tensor(name, *shape)

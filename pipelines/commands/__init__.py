@@ -1,0 +1,1 @@
+"""The command `favor-data`: one file a subcommand."""

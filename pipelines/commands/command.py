@@ -1,0 +1,102 @@
+"""The command `favor-data`: build, verify, cache, plan."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from pipelines.errors import UsageError
+
+USAGE = """\
+usage: favor-data COMMAND …
+
+  build SOURCE… --output OUT   decode, align, encode: videos in, a corpus out
+  verify OUT                   check a corpus against itself, byte for byte
+  cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
+  plan PILOT --hours N         what a corpus of that size takes, from a small one
+
+favor-data COMMAND --help says more."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 nothing written or a fault found, 2 unusable arguments."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if arguments else 2
+    command, *rest = arguments
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "build": _build,
+        "verify": _verify,
+        "cache": _cache,
+        "plan": _plan,
+    }
+    if command not in commands:
+        print(f"favor-data: unknown command {command!r}: one of {', '.join(commands)}", file=sys.stderr)
+        return 2
+    _quiet()
+    try:
+        return commands[command](rest)
+    except UsageError as error:
+        print(f"favor-data: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone: not an error of ours
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (stands until the process ends)
+        return 0
+    except KeyboardInterrupt:
+        print("favor-data: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def entry() -> NoReturn:
+    """The command as a process of its own: `main`, then its end at once.
+
+    All is written and closed by then. Native threads of the libraries (Arrow's, gRPC's) that call back into
+    an interpreter which takes itself down abort the process, now and then, after a build that went well.
+    """
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _quiet() -> None:
+    """Libraries' chatter hides what matters; their errors come through."""
+    logging.basicConfig(level=logging.ERROR, format="favor-data: %(name)s: %(message)s")
+    # Beam logs an exception, and raises it: we print what is raised.
+    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
+    logging.getLogger("apache_beam.runners.worker.sdk_worker").setLevel(logging.CRITICAL)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def _build(arguments: list[str]) -> int:
+    from pipelines.commands.make.build import run  # torch and Beam take seconds to import
+
+    return run(arguments)
+
+
+def _verify(arguments: list[str]) -> int:
+    from pipelines.commands.look.verify import run
+
+    return run(arguments)
+
+
+def _cache(arguments: list[str]) -> int:
+    from pipelines.commands.keep.cache import run
+
+    return run(arguments)
+
+
+def _plan(arguments: list[str]) -> int:
+    from pipelines.commands.make.estimate import run
+
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    entry()

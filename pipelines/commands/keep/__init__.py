@@ -1,0 +1,1 @@
+"""Subcommands that keep a corpus and its cache in order."""

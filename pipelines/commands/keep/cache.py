@@ -1,0 +1,96 @@
+"""`favor-data cache stats|prune OUT… [--cache DIR]`: what a feature cache holds, and what nobody needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.commands import options
+from pipelines.commands.make.summary import bytes_text
+from pipelines.errors import UsageError
+from pipelines.products import STREAM_OF, products_of_build
+from pipelines.steps.probe import MEMO_SUFFIX
+from pipelines.storage import files
+from schemas.corpus import CACHE_NAME, CORPUS_NAME, INDEX_NAME, Corpus
+from schemas.grid import Span
+from schemas.tables import INDEX, read_rows
+
+
+def run(argv: Sequence[str]) -> int:
+    """Exit status 0.
+
+    Raises:
+        UsageError: no cache, no corpus.
+    """
+    parser = options.Parser(prog="favor-data cache", description="Look into a feature cache, or shrink it.")
+    parser.add_argument("action", choices=("stats", "prune"))
+    parser.add_argument("corpora", nargs="+", metavar="OUT", help="every corpus that uses the cache")
+    parser.add_argument("--cache", metavar="DIR", help="the cache, if it lies elsewhere (OUT/cache)")
+    parser.add_argument("--dry-run", action="store_true", help="say what prune would drop, and drop nothing")
+    arguments, beams = parser.parse_known_args(argv)
+    options.check_beam(beams)
+    FileSystems.set_options(PipelineOptions(beams))
+    corpora = [files.absolute(corpus) for corpus in arguments.corpora]
+    if len(corpora) > 1 and not arguments.cache:
+        raise UsageError("several corpora share a cache that lies elsewhere: name it with --cache")
+    root = files.absolute(arguments.cache) if arguments.cache else files.join(corpora[0], CACHE_NAME)
+    needed = {name for corpus in corpora for name in needed_entries(corpus)}
+    entries = files.sizes(files.join(root, "*", "*"))
+    if arguments.action == "stats":
+        print(_stats(root, entries, needed))
+        return 0
+    dropped = {path: size for path, size in entries.items() if not _keep(path, needed)}
+    if not arguments.dry_run:
+        for path in dropped:
+            files.delete(path)
+    would = "would be " if arguments.dry_run else ""
+    share = f"{len(dropped)} of {len(entries)} entries, {bytes_text(sum(dropped.values()))}"
+    print(f"{root}: {share} {would}dropped")
+    return 0
+
+
+def needed_entries(corpus: str) -> Iterator[str]:
+    """Names of the entries that a corpus's samples were made of, with its present columns.
+
+    Raises:
+        UsageError: no corpus there.
+    """
+    path = files.join(corpus, CORPUS_NAME)
+    if not files.exists(path):
+        raise UsageError(f"{corpus} holds no {CORPUS_NAME}: name the folder that build wrote")
+    described = Corpus.model_validate_json(files.read_bytes(path))
+    products = products_of_build(described.columns, described.options)
+    with files.open_read(files.join(corpus, INDEX_NAME)) as table:
+        rows = read_rows(table, INDEX)
+    for row in rows:
+        span = Span(row["start_ns"], row["end_ns"])
+        for modality, stream in STREAM_OF.items():
+            if sha256 := row["digests"][str(modality)]:
+                for product in products.of(stream):
+                    yield f"{products.key(sha256, stream, span, product)}.{product.suffix}"
+
+
+def _stats(root: str, entries: dict[str, int], needed: set[str]) -> str:
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for path, size in entries.items():
+        kinds[path.rpartition(".")[2]].append(size)
+    lines = [
+        f"  {kind:<5}{len(sizes):>9} entries {bytes_text(sum(sizes)):>10}"
+        for kind, sizes in sorted(kinds.items())
+    ]
+    used = {path: size for path, size in entries.items() if _name(path) in needed}
+    lines.append(f"  all  {len(entries):>9} entries {bytes_text(sum(entries.values())):>10}")
+    lines.append(f"  used {len(used):>9} entries {bytes_text(sum(used.values())):>10} by the corpora named")
+    return "\n".join([root, *lines])
+
+
+def _keep(path: str, needed: set[str]) -> bool:
+    """Memos of probes are small, and serve builds to come."""
+    return _name(path) in needed or path.endswith(f".{MEMO_SUFFIX}")
+
+
+def _name(path: str) -> str:
+    return str(FileSystems.split(path)[1])

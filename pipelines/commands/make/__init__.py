@@ -1,0 +1,1 @@
+"""Subcommands that build, or say what building takes."""

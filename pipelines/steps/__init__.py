@@ -1,0 +1,1 @@
+"""The boxes of build_corpus.py's picture, one file each."""

@@ -1,0 +1,108 @@
+"""A build into a corpus that exists: what stands, what is new, what must move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+
+from pipelines.products import Products
+from pipelines.records import Row
+from pipelines.steps.plan import merge
+from pipelines.storage import files
+from schemas.corpus import INDEX_NAME, LEDGER_NAME
+from schemas.tables import INDEX, LEDGER, read_rows
+
+STANDING = "standing"
+LEAVING = "leaving"
+
+
+class ReadCorpus(beam.PTransform):
+    """-> (key, index row) and (input, ledger row) of the corpus as it is; both empty at the first build."""
+
+    def __init__(self, output: str) -> None:
+        super().__init__()
+        self._output = output
+
+    def expand(self, root: Any) -> dict[str, beam.PCollection]:
+        def rows(name: str, column: str, schema: pa.Schema) -> beam.PCollection:
+            return (
+                root
+                | f"Name {name}" >> beam.Create([files.join(self._output, name)])
+                | f"Read {name}" >> beam.FlatMap(_rows, schema)
+                | f"Key {name}" >> beam.Map(lambda row: (row[column], row))
+            )
+
+        return {"index": rows(INDEX_NAME, "key", INDEX), "ledger": rows(LEDGER_NAME, "input", LEDGER)}
+
+
+def _rows(path: str, schema: pa.Schema) -> list[Row]:
+    if not files.exists(path):
+        return []
+    with files.open_read(path) as stream:
+        return read_rows(stream, schema)
+
+
+class CompareWithCorpus(beam.PTransform):
+    """-> main: PlannedSample to build; STANDING: (index row, inputs of this build) that stays a part of the
+    corpus; LEAVING: name of a shard that holds a sample which does not.
+
+    A standing sample is one that this build would make again from the same content, or one of an input
+    that this build does not name. The others (edited, dropped, annotated anew) leave their shards.
+    """
+
+    def __init__(self, products: Products) -> None:
+        super().__init__()
+        self._made = products.names()
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
+        """`inputs`: {"samples": PlannedSample, "index": (key, row), "others": (input, ledger row)}."""
+        by_key = {
+            "samples": inputs["samples"] | "Sample keys" >> beam.Map(lambda sample: (sample.key, sample)),
+            "index": inputs["index"],
+            "claims": inputs["others"]
+            | "Claims" >> beam.FlatMap(lambda pair: [(key, pair[0]) for key in pair[1]["keys"]]),
+        }
+        return (
+            by_key
+            | "By key" >> beam.CoGroupByKey()
+            | "Compare" >> beam.FlatMap(_compare, self._made).with_outputs(STANDING, LEAVING, main="fresh")
+        )
+
+
+def _compare(element: tuple[str, Mapping[str, Iterable[Any]]], made: list[str]) -> Iterator[Any]:
+    joined = {name: list(values) for name, values in element[1].items()}
+    sample = merge(joined["samples"]) if joined["samples"] else None
+    for row in joined["index"]:
+        if sample and row["content"] == sample.content(made):
+            yield beam.pvalue.TaggedOutput(STANDING, (row, sample.inputs))
+            return
+        if not sample and joined["claims"]:
+            yield beam.pvalue.TaggedOutput(STANDING, (row, ()))
+        else:
+            yield beam.pvalue.TaggedOutput(LEAVING, row["shard"])
+    if sample:
+        yield sample
+
+
+class OtherInputs(beam.PTransform):
+    """(input, ledger row) of the inputs that this build does not name."""
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+        """`inputs`: {"rows": InputRow, "ledger": (input, row)}."""
+        return (
+            {
+                "rows": inputs["rows"] | "Input names" >> beam.Map(lambda row: (row.input, None)),
+                "ledger": inputs["ledger"],
+            }
+            | "By input" >> beam.CoGroupByKey()
+            | "Not named" >> beam.FlatMap(_not_named)
+        )
+
+
+def _not_named(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[str, Row]]:
+    name, joined = element
+    if not list(joined["rows"]):
+        yield from ((name, row) for row in joined["ledger"])

@@ -1,0 +1,252 @@
+"""Files -> frames and sound on the grid, decoded ahead in killable processes; each file is opened once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from decoders.processes import shared_pool
+from decoders.processes.pool import DecodeTicket
+from decoders.processes.worker import DecodeJob
+from featurizers.running import accelerators
+from featurizers.running.sharing import distinct
+from pipelines.build import Build
+from pipelines.keep import flac, jpeg
+from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
+from pipelines.products import PLACEMENT, Product, Stream
+from pipelines.profile import timed
+from pipelines.records import Rejection
+from pipelines.steps.needs import Need
+from pipelines.storage import fetch
+from schemas.grid import Grid
+from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
+from schemas.reasons import MediaError, Stage
+from schemas.shard import ShardWriter
+
+AHEAD_FILES, AHEAD_SECONDS = 64, 600  # of files fetched and given to the decoders before they are taken
+
+Outcome = tuple[str, Rejection | None]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where an encoder's output goes: cache keys by suffix, and the samples that wait for them."""
+
+    keys: Mapping[str, str]
+    placement: Placement
+    samples: tuple[str, ...]
+    seconds: float
+
+
+@dataclass
+class _Task:
+    """One stream of one span of one file: what is wanted of it, and for whom."""
+
+    products: dict[str, Product] = field(default_factory=dict)
+    samples: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+_Tasks = dict[tuple[Stream, Grid], _Task]
+
+
+class DecodeMedia(beam.DoFn):
+    """(SHA-256, its Needs) -> Outcome a sample and stream; tagged COLUMN: (Slot, encoder input).
+
+    Placements, pictures and sound to keep go to the cache from here; features do in WriteFeatures.
+    """
+
+    def __init__(self, build: Build) -> None:
+        made = {name: featurizer.frame_transform() for name, featurizer in build.featurizers.items()}
+        self._transforms = {"jpeg": jpeg, **{name: one for name, one in made.items() if one}}
+        self._products = build.products
+        self._cache = build.cache
+        self._decoder = build.decoder
+        self._limits = build.limits
+        self._progress = build.progress
+
+    def setup(self) -> None:
+        self._pool = shared_pool.acquire(self._limits)
+        self._workers = shared_pool.decode_workers()
+        self._running: deque[_Running] = deque()
+
+    def teardown(self) -> None:
+        shared_pool.release(self._limits)
+
+    def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
+        """Starts this file; hands on the oldest one in work once enough run ahead of it."""
+        sha256, needs = element
+        for group in _still_and_moving(needs):
+            self._start(sha256, group)
+        while self._enough_ahead():
+            yield from self._finish()
+
+    def _enough_ahead(self) -> bool:
+        """Short files are many ahead: while a batch of theirs is encoded the decoders must not run dry."""
+        seconds = sum(running.seconds for running in self._running)
+        many = len(self._running) > AHEAD_FILES or seconds > AHEAD_SECONDS
+        return many and len(self._running) > self._workers
+
+    def finish_bundle(self) -> Iterator[Any]:
+        while self._running:
+            for output in self._finish():
+                yield _windowed(output)
+
+    def _start(self, sha256: str, needs: list[Need]) -> None:
+        running = _Running(sha256, _tasks(needs), sum(need.seconds for need in needs))
+        try:
+            path = running.resources.enter_context(fetch.local_copy(needs[0].uri))
+            running.ticket = self._pool.submit(self._job(path, running.tasks))
+        except MediaError as error:
+            running.failure = error
+        self._running.append(running)
+
+    def _job(self, path: str, tasks: _Tasks) -> DecodeJob:
+        grids = sorted({grid for _, grid in tasks}, key=lambda grid: grid.span)
+        wanted = {
+            product.column or product.name for task in tasks.values() for product in task.products.values()
+        }
+        return DecodeJob(
+            path=path,
+            requests=tuple(
+                ClipRequest(grid, (Stream.FRAMES, grid) in tasks, (Stream.AUDIO, grid) in tasks)
+                for grid in grids
+            ),
+            transforms={name: made for name, made in self._transforms.items() if name in wanted},
+            decoder=self._decoder,
+            gpu=accelerators.own() if self._decoder == "nvdec" else 0,
+            is_image=any(stream is Stream.IMAGE for stream, _ in tasks),
+        )
+
+    def _finish(self) -> Iterator[Any]:
+        running = self._running.popleft()
+        with running.resources:
+            try:
+                if running.failure or running.ticket is None:
+                    raise running.failure or AssertionError("a file neither started nor failed")
+                while (clip := _next(running.ticket)) is not None:
+                    yield from self._clip(running, clip)
+            except MediaError as error:
+                rejection = Rejection(Stage.DECODE, error.reason, error.detail)
+                for task in running.tasks.values():
+                    yield from ((sample, rejection) for sample in task.samples)
+                    self._progress.done(task.seconds)
+                return
+        assert not running.tasks, f"{len(running.tasks)} spans were asked of a file and not decoded"
+
+    def _clip(self, running: _Running, clip: DecodedClip) -> Iterator[Any]:
+        for stream, decoded in (
+            (Stream.FRAMES, clip.frames),
+            (Stream.IMAGE, clip.frames),
+            (Stream.AUDIO, clip.audio),
+        ):
+            task = running.tasks.pop((stream, clip.grid), None)
+            if task is None or decoded is None:
+                continue
+            key = partial(self._products.key, running.sha256, stream, clip.grid.span)
+            yield from self._encoder_inputs(task, decoded, key)
+            yield from ((sample, None) for sample in task.samples)
+
+    def _encoder_inputs(self, task: _Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> Iterator[Any]:
+        placement = (
+            FramePlacement.of(decoded) if isinstance(decoded, DecodedFrames) else AudioPlacement.of(decoded)
+        )
+        columns = sorted({product.column for product in task.products.values() if product.column})
+        if any(placement.mask):
+            with timed("keep"):
+                self._keep(task, decoded, key)
+            for column in columns:
+                keys = {p.suffix: key(p) for p in task.products.values() if p.column == column}
+                seconds = task.seconds / len(columns)
+                placed, inputs = _encoder_input(decoded, placement, column)
+                yield beam.pvalue.TaggedOutput(
+                    column, (Slot(keys, placed, tuple(task.samples), seconds), inputs)
+                )
+        if not columns or not any(placement.mask):
+            self._progress.done(task.seconds)
+        if product := task.products.get(PLACEMENT):
+            self._cache.put(key(product), product.suffix, to_bytes(placement))
+
+    def _keep(self, task: _Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> None:
+        if (product := task.products.get("jpeg")) and isinstance(decoded, DecodedFrames):
+            buffer = BytesIO()
+            writer = ShardWriter(buffer)
+            writer.add(
+                "frames", ((f"{row}.jpg", bytes(file)) for row, file in enumerate(decoded.prepared["jpeg"]))
+            )
+            writer.finish()
+            self._cache.put(key(product), product.suffix, buffer.getvalue())
+        if (product := task.products.get("flac")) and isinstance(decoded, DecodedAudio):
+            self._cache.put(key(product), product.suffix, flac(decoded.waveform))
+
+
+@dataclass
+class _Running:
+    """One file in work."""
+
+    sha256: str
+    tasks: _Tasks
+    seconds: float
+    resources: ExitStack = field(default_factory=ExitStack)
+    ticket: DecodeTicket | None = None
+    failure: MediaError | None = None
+
+
+def _next(ticket: DecodeTicket) -> DecodedClip | None:
+    """Time spent here is time in which the encoders starve."""
+    with timed("wait for decoder"):
+        return next(ticket, None)
+
+
+def _still_and_moving(needs: Iterable[Need]) -> list[list[Need]]:
+    """An animated GIF may be wanted as a picture by one row and as a video by another: two decoders' work."""
+    needs = list(needs)
+    still = [need for need in needs if need.stream is Stream.IMAGE]
+    moving = [need for need in needs if need.stream is not Stream.IMAGE]
+    return [group for group in (still, moving) if group]
+
+
+def _tasks(needs: list[Need]) -> _Tasks:
+    """Needs of several samples for the same span meet in one task."""
+    tasks: _Tasks = {}
+    for need in needs:
+        task = tasks.setdefault((need.stream, need.grid), _Task())
+        task.products |= {product.name: product for product in need.products}
+        task.samples.append(need.sample)
+        task.seconds += need.seconds
+    return tasks
+
+
+def _encoder_input(
+    decoded: DecodedFrames | DecodedAudio, placement: Placement, column: str
+) -> tuple[Placement, npt.NDArray[Any]]:
+    """Frames that are the same once they are prepared (slides) are handed on, and encoded, once."""
+    if isinstance(decoded, DecodedAudio):
+        return placement, decoded.waveform
+    assert isinstance(placement, FramePlacement)
+    frames = np.asarray(decoded.prepared[column])
+    firsts, numbers = distinct(list(frames))
+    if len(firsts) == len(frames):
+        return placement, frames
+    return placement.renumbered(numbers), frames[firsts]
+
+
+def _windowed(output: Any) -> Any:
+    """finish_bundle must name the window itself; a batch job has one."""
+    window = GlobalWindow()
+    if isinstance(output, beam.pvalue.TaggedOutput):
+        return beam.pvalue.TaggedOutput(
+            output.tag, WindowedValue(output.value, window.max_timestamp(), [window])
+        )
+    return WindowedValue(output, window.max_timestamp(), [window])

@@ -1,0 +1,76 @@
+"""Encoder inputs -> features in the cache, through Beam's RunInference."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import RunInference
+
+from decoders.processes.pool import workers_at_work
+from featurizers.featurizer import Features, Featurizer
+from featurizers.registry import load
+from featurizers.running.model_handler import EncodingFailed, FeaturizerHandler
+from pipelines.profile import encoder_namespace, timed
+from pipelines.progress import Progress
+from pipelines.records import Rejection
+from pipelines.steps.decode import Outcome, Slot
+from pipelines.storage.cache import Cache
+from schemas.reasons import Reason, Stage
+from schemas.shard import npy_bytes
+
+
+def free_cores() -> int:
+    """Cores that no decoder works on: threads that fight for a core wait for one another (on two cores with a
+    decoder beside it, ViT-B/32 took 10.0 s with two threads and 3.2 s with one)."""
+    return max(1, len(os.sched_getaffinity(0)) - workers_at_work())
+
+
+class Featurize(beam.PTransform):
+    """(Slot, encoder input) -> Outcome a sample; the features themselves go to the cache."""
+
+    def __init__(self, column: str, featurizer: Featurizer, cache: Cache, progress: Progress) -> None:
+        super().__init__()
+        self._namespace = encoder_namespace(column)
+        self._handler = FeaturizerHandler(featurizer, load, free_cores, self._namespace)
+        self._write = WriteFeatures(cache, progress)
+
+    def expand(self, inputs: beam.PCollection) -> beam.PCollection:
+        return (
+            inputs
+            | "Encode"
+            >> RunInference(
+                self._handler,
+                metrics_namespace=self._namespace,
+                model_identifier=self._handler.model_identifier,
+            )
+            | "Cache features" >> beam.ParDo(self._write)
+        )
+
+
+class WriteFeatures(beam.DoFn):
+    """(Slot, Features | EncodingFailed) -> Outcome a sample."""
+
+    def __init__(self, cache: Cache, progress: Progress) -> None:
+        self._cache = cache
+        self._progress = progress
+
+    def process(self, element: tuple[Slot, Features | EncodingFailed]) -> Iterator[Outcome]:
+        slot, made = element
+        rejection = None
+        if isinstance(made, EncodingFailed):
+            rejection = Rejection(Stage.FEATURIZE, Reason.ENCODER_FAILED, made.detail)
+        else:
+            with timed("cache"):
+                self._store(slot, made)
+        self._progress.done(slot.seconds)
+        for sample in slot.samples:
+            yield sample, rejection
+
+    def _store(self, slot: Slot, made: Features) -> None:
+        if key := slot.keys.get("txt"):
+            assert made.text is not None, "a transcript was wanted of a featurizer that gives none"
+            self._cache.put(key, "txt", f"{made.text}\n".encode())
+        if key := slot.keys.get("npy"):
+            self._cache.put(key, "npy", npy_bytes(slot.placement.spread(made.array)))

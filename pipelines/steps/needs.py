@@ -1,0 +1,66 @@
+"""What the cache lacks for a sample: only that is decoded and computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from pipelines.placement import from_bytes
+from pipelines.products import STREAM_OF, Product, Products, Stream
+from pipelines.progress import Progress
+from pipelines.records import PlannedSample
+from pipelines.storage.cache import Cache
+from schemas.grid import Grid, ns_to_seconds
+from schemas.sample import Source
+
+
+@dataclass(frozen=True)
+class Need:
+    """The products that one sample lacks of one stream of one file.
+
+    `seconds`: the sample's share in the progress bar.
+    """
+
+    sample: str
+    uri: str
+    stream: Stream
+    grid: Grid
+    products: tuple[Product, ...]
+    seconds: float
+
+
+class FindNeeds(beam.DoFn):
+    """PlannedSample -> (SHA-256 of the file, Need), one a stream that lacks anything."""
+
+    def __init__(self, products: Products, cache: Cache, progress: Progress) -> None:
+        self._products = products
+        self._cache = cache
+        self._progress = progress
+
+    def process(self, sample: PlannedSample) -> Iterator[tuple[str, Need]]:
+        lacking = {
+            (STREAM_OF[modality], source): missing
+            for modality, source in sample.media.items()
+            if (missing := self._missing(sample, STREAM_OF[modality], source))
+        }
+        for (stream, source), missing in lacking.items():
+            seconds = ns_to_seconds(sample.span.duration_ns) / len(lacking)
+            self._progress.planned(seconds)
+            grid = self._products.grid(stream, sample.span)
+            yield source.sha256, Need(sample.key, source.uri, stream, grid, missing, seconds)
+
+    def _missing(self, sample: PlannedSample, stream: Stream, source: Source) -> tuple[Product, ...]:
+        placement, *others = self._products.of(stream)
+
+        def key(product: Product) -> str:
+            return self._products.key(source.sha256, stream, sample.span, product)
+
+        known = self._cache.find(key(placement), placement.suffix)
+        if known is None:
+            return (placement, *self._absent(others, key))
+        return self._absent(others, key) if any(from_bytes(known).mask) else ()
+
+    def _absent(self, products: Sequence[Product], key: Callable[[Product], str]) -> tuple[Product, ...]:
+        return tuple(product for product in products if not self._cache.has(key(product), product.suffix))

@@ -1,0 +1,73 @@
+"""Every file is read once before anything is planned: its digest, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import apache_beam as beam
+from pydantic import TypeAdapter
+
+from decoders.limits import Limits
+from decoders.processes.pool import DecoderPool
+from pipelines.profile import timed
+from pipelines.records import Probed, Rejection
+from pipelines.storage import fetch
+from pipelines.storage.cache import Cache, memo_key
+from schemas.digest import canonical_json
+from schemas.reasons import MediaError, Stage
+
+PROBE_VERSION = 2
+MEMO_SUFFIX = "probe"
+_PROBED = TypeAdapter(Probed)
+
+
+class ProbeMedia(beam.PTransform):
+    """InputRow -> (uri, Probed | Rejection), one a file however many rows name it."""
+
+    def __init__(self, cache: Cache, limits: Limits) -> None:
+        super().__init__()
+        self._probe = _Probe(cache, limits)
+
+    def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        return (
+            rows
+            | "Uris" >> beam.FlatMap(lambda row: row.uris)
+            | "Each once" >> beam.Distinct()
+            | "Spread" >> beam.Reshuffle()
+            | "Probe" >> beam.ParDo(self._probe)
+        )
+
+
+class _Probe(beam.DoFn):
+    """A memo of (uri, version) -> Probed keeps a second build from reading what did not change."""
+
+    def __init__(self, cache: Cache, limits: Limits) -> None:
+        self._cache = cache
+        self._limits = limits
+
+    def setup(self) -> None:
+        self._pool: DecoderPool | None = None
+
+    def teardown(self) -> None:
+        if self._pool:
+            self._pool.close()
+
+    def process(self, uri: str) -> Iterator[tuple[str, Probed | Rejection]]:
+        try:
+            memo = memo_key(uri, f"{PROBE_VERSION} {fetch.version(uri)}")
+            known = self._cache.find(memo, MEMO_SUFFIX)
+            if known is None:
+                probed = self._read(uri)
+                self._cache.put(memo, MEMO_SUFFIX, canonical_json(asdict(probed)))
+            else:
+                probed = _PROBED.validate_json(known)
+        except MediaError as error:
+            yield uri, Rejection(Stage.PROBE, error.reason, error.detail)
+        else:
+            yield uri, probed
+
+    def _read(self, uri: str) -> Probed:
+        self._pool = self._pool or DecoderPool(1, self._limits)
+        with timed("probe"), fetch.local_copy(uri) as path:
+            return Probed(fetch.sha256(path), self._pool.probe(path))

@@ -1,0 +1,1 @@
+"""Files, sources and the cache, on a disk or an object store."""

@@ -1,0 +1,48 @@
+"""The content-addressed cache: what was computed once is found again under the hash of all that made it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from pipelines.storage import files
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Entries are immutable files `ROOT/ab/abcdef….SUFFIX`; several builds may share one root."""
+
+    root: str
+
+    def path(self, key: str, suffix: str) -> str:
+        return files.join(self.root, key[:2], f"{key}.{suffix}")
+
+    def has(self, key: str, suffix: str) -> bool:
+        return files.exists(self.path(key, suffix))
+
+    def get(self, key: str, suffix: str) -> bytes:
+        """Raises:
+        OSError: not there.
+        """
+        return files.read_bytes(self.path(key, suffix))
+
+    def find(self, key: str, suffix: str) -> bytes | None:
+        """The entry, or None where there is none."""
+        return self.get(key, suffix) if self.has(key, suffix) else None
+
+    def size(self, key: str, suffix: str) -> int:
+        """Bytes of an entry.
+
+        Raises:
+            OSError: not there.
+        """
+        return files.size(self.path(key, suffix))
+
+    def put(self, key: str, suffix: str, content: bytes) -> None:
+        """Atomic; a second writer of the same key writes the same bytes."""
+        files.write_bytes(self.path(key, suffix), self.root, content)
+
+
+def memo_key(uri: str, version: str) -> str:
+    """SHA-256, hex, of a file's name and version (size and modification time, or etag)."""
+    return hashlib.sha256(f"{uri}\0{version}".encode()).hexdigest()
