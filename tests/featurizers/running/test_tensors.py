@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from featurizers.errors import ModelUnavailable
 from featurizers.registry import load, resolve
-from featurizers.vision.description import clip, qformer, siglip
+from featurizers.vision import clip, qformer, siglip
 
 WIDTH = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
 
