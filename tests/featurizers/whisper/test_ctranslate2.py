@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from whisper.model import ModelDimensions, Whisper
 
 from featurizers.errors import ModelUnavailable
-from featurizers.whisper.description import ctranslate2
+from featurizers.whisper import ctranslate2
 
 DIMS = ModelDimensions(8, 10, 12, 2, 2, 20, 6, 12, 3, 1)
 
