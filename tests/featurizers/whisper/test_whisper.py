@@ -12,8 +12,8 @@ from whisper.model import ModelDimensions, Whisper
 from featurizers.errors import ModelUnavailable
 from featurizers.registry import load, resolve
 from featurizers.running import checkpoints
-from featurizers.whisper import download
-from featurizers.whisper.description import SAMPLES_PER_WINDOW, ctranslate2
+from featurizers.whisper import ctranslate2, download
+from featurizers.whisper.description import SAMPLES_PER_WINDOW
 
 FLOOR = {"float32": 0.999, "bfloat16": 0.998}
 
