@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 from decoders.limits import DEFAULT, Limits
@@ -62,7 +62,7 @@ class DecodeTicket(Iterator[DecodedClip]):
         self._pool = pool
         self._ready: deque[tuple[DecodedClip, int]] = deque()
         self._error: Exception | None = None
-        self._started = self._finished = self._cancelled = False
+        self._started = self._finished = False
 
     def __next__(self) -> DecodedClip:
         return self._pool._take(self)
@@ -71,10 +71,6 @@ class DecodeTicket(Iterator[DecodedClip]):
     def ready(self) -> bool:
         """Whether the next step of the iteration would not block."""
         return bool(self._ready) or self._finished
-
-    def cancel(self) -> None:
-        """Nobody wants the rest."""
-        self._pool._cancel(self)
 
 
 class DecoderPool:
@@ -118,13 +114,6 @@ class DecoderPool:
         assert ticket.info is not None
         return ticket.info
 
-    def wait_any(self, tickets: Iterable[DecodeTicket]) -> DecodeTicket:
-        """The first of `tickets` whose next step would not block; blocks until there is one."""
-        tickets = list(tickets)
-        with self._state:
-            self._wait(tickets, lambda: any(ticket.ready for ticket in tickets))
-            return next(ticket for ticket in tickets if ticket.ready)
-
     def close(self) -> None:
         """End the workers; what has not been decoded is dropped."""
         with self._state:
@@ -156,7 +145,7 @@ class DecoderPool:
 
     def _take(self, ticket: DecodeTicket) -> DecodedClip:
         with self._state:
-            self._wait([ticket], lambda: ticket.ready)
+            self._wait(ticket)
             if ticket._ready:
                 clip, size = ticket._ready.popleft()
                 self._ahead -= size
@@ -166,23 +155,13 @@ class DecoderPool:
                 raise ticket._error
             raise StopIteration
 
-    def _wait(self, tickets: list[DecodeTicket], ready: Callable[[], bool]) -> None:
-        self._waited += tickets
+    def _wait(self, ticket: DecodeTicket) -> None:
+        self._waited.append(ticket)
         self._state.notify_all()
         try:
-            self._state.wait_for(ready)
+            self._state.wait_for(lambda: ticket.ready)
         finally:
-            for ticket in tickets:
-                self._waited.remove(ticket)
-
-    def _cancel(self, ticket: DecodeTicket) -> None:
-        with self._state:
-            ticket._cancelled = ticket._finished = True
-            self._ahead -= sum(size for _, size in ticket._ready)
-            ticket._ready.clear()
-            if ticket in self._queue:
-                self._queue.remove(ticket)
-            self._state.notify_all()
+            self._waited.remove(ticket)
 
     # The slots' side.
 
@@ -202,7 +181,7 @@ class DecoderPool:
             return max(1, self._cores // max(1, min(jobs, len(self._slots))))
 
     def _may_read_on(self, ticket: DecodeTicket) -> bool:
-        """Blocks while enough is decoded ahead; False when nobody wants the rest.
+        """Blocks while enough is decoded ahead; False when the pool closes.
 
         Whoever waits for a ticket that no slot has taken up yet must not wait for slots that are full.
         """
@@ -210,17 +189,16 @@ class DecoderPool:
         def room() -> bool:
             starved = any(waited is ticket or not waited._started for waited in self._waited)
             may = self._ahead < AHEAD_BYTES * len(self._slots)
-            return may or starved or ticket._cancelled or self._closed
+            return may or starved or self._closed
 
         with self._state:
             self._state.wait_for(room)
-            return not (ticket._cancelled or self._closed)
+            return not self._closed
 
     def _deliver(self, ticket: DecodeTicket, clip: DecodedClip, size: int) -> None:
         with self._state:
-            if not ticket._cancelled:
-                ticket._ready.append((clip, size))
-                self._ahead += size
+            ticket._ready.append((clip, size))
+            self._ahead += size
             self._state.notify_all()
 
     def _finish(self, ticket: DecodeTicket, error: Exception | None = None) -> None:

@@ -19,7 +19,6 @@ from schemas.sample import Sample
 from schemas.shard import Extent, ShardWriter
 from schemas.tables import INDEX, read_rows
 
-WRITTEN = "written"
 Slice = tuple[str, str, int]  # group, key, bytes
 
 

@@ -27,11 +27,6 @@ def eat_memory(picture: Picture) -> Picture:
     return held[0]
 
 
-def slow(picture: Picture) -> Picture:
-    time.sleep(0.3)
-    return picture[::8, ::8].copy()
-
-
 def bug(picture: Picture) -> Picture:
     raise RuntimeError("a bug in a transform")
 

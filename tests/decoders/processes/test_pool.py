@@ -122,20 +122,12 @@ def test_workers_run_ahead_no_further_than_allowed(video: str, monkeypatch: pyte
     monkeypatch.setattr(pool_module, "AHEAD_BYTES", 1)
     with DecoderPool(2, LIMITS) as pool:
         tickets = [pool.submit(job(video, clips=4)) for _ in range(5)]
-        pool.wait_any(tickets)
+        while not any(ticket.ready for ticket in tickets):
+            time.sleep(0.05)
         time.sleep(0.5)
         assert sum(len(ticket._ready) for ticket in tickets) < 10  # of 20
         # Taken last to first: the slots are full with tickets that nobody takes yet.
         assert [len(list(ticket)) for ticket in reversed(tickets)] == [4] * 5
-
-
-def test_a_cancelled_ticket_frees_its_worker(video: str) -> None:
-    with DecoderPool(1, replace(LIMITS, deadline_s=60)) as pool:
-        stuck = pool.submit(job(video, hostile_transforms.slow, clips=4))
-        next(stuck)
-        stuck.cancel()
-        assert list(stuck) == []
-        assert len(list(pool.submit(job(video)))) == 1
 
 
 def test_workers_are_replaced_when_they_have_done_enough(video: str, monkeypatch: pytest.MonkeyPatch) -> None:
