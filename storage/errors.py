@@ -1,0 +1,94 @@
+"""One meaning for what disks and stores say when something goes wrong, and which of it passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EACCES, ENOENT
+from http import HTTPStatus
+
+_CLIENTS = {  # the top-level modules whose exceptions need not be OSErrors
+    "aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "httpx", "huggingface_hub", "requests",
+}  # fmt: skip
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+_PASSING_KINDS = {  # of all clients, where there was no answer
+    "ClientConnectionError", "ClientPayloadError", "ConnectionError", "HTTPClientError", "IncompleteRead",
+    "ProxyError", "ResponseParserError", "Timeout", "TimeoutError", "TransportError",
+}  # fmt: skip
+
+
+class StorageError(Exception):
+    """Reading or writing failed for a reason that lies outside the job: one line that names the file."""
+
+
+def is_storages(error: BaseException) -> bool:
+    """Whether a disk or a store's client says this, rather than a bug of ours."""
+    kinds = type(error).__mro__
+    return isinstance(error, (OSError, asyncio.TimeoutError)) or any(
+        kind.__module__.partition(".")[0] in _CLIENTS for kind in kinds
+    )
+
+
+def status(error: BaseException) -> int | None:
+    """The HTTP status that an answer had, where the error came from an answer."""
+    for cause in (error, error.__cause__, error.__context__):
+        answer = getattr(cause, "response", None)
+        if isinstance(answer, dict):  # botocore
+            return answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        for holder, name in (
+            (answer, "status_code"),
+            (cause, "status"),
+            (cause, "code"),
+        ):  # httpx, aiohttp, gcsfs
+            if str(code := getattr(holder, name, None)).isdigit():
+                return int(str(code))
+    return None
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the same request may well succeed a little later."""
+    if isinstance(error, (FileNotFoundError, FileExistsError, PermissionError)):
+        return False
+    if (code := status(error)) is not None:
+        return code in _PASSING or code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return any(kind.__name__ in _PASSING_KINDS for kind in type(error).__mro__)
+
+
+@contextmanager
+def translated(uri: str) -> Iterator[None]:
+    """Raises:
+    FileNotFoundError, PermissionError: of this file; the storage itself is well.
+    StorageError: everything else that the storage says.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (FileNotFoundError, PermissionError)) or not is_storages(error):
+            raise
+        code = status(error)
+        if code == HTTPStatus.NOT_FOUND:
+            raise FileNotFoundError(ENOENT, "no such object", uri) from error
+        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or str(error).startswith(
+            "Forbidden:"
+        ):  # gcsfs
+            raise PermissionError(EACCES, "access denied", uri) from error
+        raise StorageError(f"{uri}: {reason(error)}") from error
+
+
+@contextmanager
+def writing(uri: str) -> Iterator[None]:
+    """Raises:
+    StorageError: disk full, read-only, no permission, server gone.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_storages(error):
+            raise
+        raise StorageError(f"{uri} cannot be written: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """One line."""
+    return getattr(error, "strerror", None) or str(error).strip().partition("\n")[0] or type(error).__name__
