@@ -10,7 +10,7 @@ REQUIRES = [
     "apache-beam>=2.77,<3",
     "av>=18,<19",  # decoding: FFmpeg in a self-contained wheel, with the streams' own timestamps
     "decord>=0.6; sys_platform == 'linux'",  # the second way to pixels (`--decoder decord`)
-    "fsspec[http]>=2026.9",  # one way to files everywhere: disk, web, hub, and stores by the extras s3 and gcs
+    "fsspec[http]>=2026.9",  # files anywhere: web, hub, and stores by the extras s3 and gcs
     "numpy>=2",
     "openai-whisper>=20250625",
     "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
