@@ -35,7 +35,8 @@ def status(error: BaseException) -> int | None:
     for cause in (error, error.__cause__, error.__context__):
         answer = getattr(cause, "response", None)
         if isinstance(answer, dict):  # botocore
-            return answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            found: int | None = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            return found
         for holder, name in (
             (answer, "status_code"),
             (cause, "status"),
