@@ -12,77 +12,86 @@ from __future__ import annotations
 
 import runpy
 import sys
+from typing import NamedTuple
 
 import apache_beam as beam
 
 from pipelines.build import Build
-from pipelines.records import InputOutcome, SampleOutcome
-from pipelines.steps.assemble import FAILED, Assemble
-from pipelines.steps.compare import LEAVING, STANDING, CompareWithCorpus, OtherInputs, ReadCorpus
-from pipelines.steps.decode import DecodeMedia
+from pipelines.records import AccountOfInput, InputOutcome, SampleOutcome
+from pipelines.steps.assemble import FAILED, READY, Assemble
+from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus, OtherInputs, ReadCorpus
+from pipelines.steps.decode import OUTCOMES, DecodeMedia
 from pipelines.steps.featurize import Featurize
-from pipelines.steps.finish import Finish, LedgerRows
+from pipelines.steps.finish import ACCOUNTS, REJECTIONS, Finish, LedgerRows
 from pipelines.steps.inputs import ReadInputs
 from pipelines.steps.needs import FindNeeds
-from pipelines.steps.plan import REJECTED, MergeRows, PlanSamples
+from pipelines.steps.plan import PARTS, REJECTED, MergeRows, PlanSamples
 from pipelines.steps.probe import ProbeMedia
 from pipelines.steps.shards import WriteShards
 
 
-def build_corpus(root: beam.Pipeline, build: Build) -> beam.PCollection:
-    """The graph. Gives one Corpus: what corpus.json says."""
+class Built(NamedTuple):
+    """What the graph gives.
+
+    Attributes:
+        corpus: one schemas.corpus.Corpus, once its files are written.
+        index: the corpus's index rows, once their shards are written.
+        rejections: the ledger rows of rejected inputs: the job's error output.
+    """
+
+    corpus: beam.PCollection
+    index: beam.PCollection
+    rejections: beam.PCollection
+
+
+def build_corpus(root: beam.Pipeline, build: Build) -> Built:
+    """The graph."""
     corpus = root | "Read corpus" >> ReadCorpus(build.output)
     rows = root | "Read sources" >> ReadInputs(build.inputs)
     probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits)
     planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(build.clip_ns)
-    samples = planned.parts | "Merge rows" >> MergeRows()
+    samples = planned[PARTS] | "Merge rows" >> MergeRows()
 
     others = {"rows": rows, "ledger": corpus["ledger"]} | "Other inputs" >> OtherInputs()
     compared = {"samples": samples, "index": corpus["index"], "others": others} | "Compare" >> (
         CompareWithCorpus(build.products)
     )
 
-    needs = compared.fresh | "Find needs" >> beam.ParDo(
+    needs = compared[FRESH] | "Find needs" >> beam.ParDo(
         FindNeeds(build.products, build.cache, build.progress)
     )
-    decoded = (
-        needs
-        | "By file" >> beam.GroupByKey()
-        | "Decode"
-        >> beam.ParDo(DecodeMedia(build))
-        .with_resource_hints(**build.hints)
-        .with_outputs(*build.featurizers, main="outcomes")
-    )
+    decoded = needs | "By file" >> beam.GroupByKey() | "Decode" >> DecodeMedia.step(build)
     encoded = [
         decoded[column]
         | f"Featurize {column}"
         >> Featurize(column, featurizer, build.cache, build.progress).with_resource_hints(**build.hints)
         for column, featurizer in build.featurizers.items()
     ]
-    outcomes = [decoded.outcomes, *encoded] | "Outcomes" >> beam.Flatten()
+    outcomes = [decoded[OUTCOMES], *encoded] | "Outcomes" >> beam.Flatten()
 
-    assembled = {"samples": compared.fresh, "outcomes": outcomes} | "Assemble" >> Assemble(build.members)
+    assembled = {"samples": compared[FRESH], "outcomes": outcomes} | "Assemble" >> Assemble(build.members)
     standing = compared[STANDING]
     index = {
-        "ready": assembled.ready,
+        "ready": assembled[READY],
         "standing": standing | "Rows" >> beam.Keys(),
         "leaving": compared[LEAVING],
     } | "Write shards" >> WriteShards(build.output, build.shard_bytes, build.members)
 
+    done = beam.FlatMap(lambda ready: _done(ready.sample.key, ready.sample.inputs))
+    stand = beam.FlatMapTuple(lambda row, inputs: _done(row["key"], inputs))
     accounts = (
         planned[REJECTED],
         assembled[FAILED],
-        assembled.ready | "Done" >> beam.FlatMap(lambda ready: _done(ready.sample.key, ready.sample.inputs)),
-        standing | "Stand" >> beam.FlatMapTuple(lambda row, inputs: _done(row["key"], inputs)),
+        assembled[READY] | "Done" >> done.with_output_types(AccountOfInput),
+        standing | "Stand" >> stand.with_output_types(AccountOfInput),
     ) | "Accounts" >> beam.Flatten()
-    ledger = (
-        {"rows": rows, "outcomes": accounts} | "Ledger" >> LedgerRows(),
-        others | "Earlier rows" >> beam.Values(),
-    ) | "All inputs" >> beam.Flatten()
-    return {"index": index, "ledger": ledger} | "Finish" >> Finish(build.output, build.facts)
+    ledger = {"rows": rows, "outcomes": accounts} | "Ledger" >> LedgerRows()
+    inputs = (ledger[ACCOUNTS], others | "Earlier rows" >> beam.Values()) | "All inputs" >> beam.Flatten()
+    finished = {"index": index, "ledger": inputs} | "Finish" >> Finish(build.output, build.facts)
+    return Built(finished, index, ledger[REJECTIONS])
 
 
-def _done(key: str, inputs: tuple[str, ...]) -> list[tuple[str, InputOutcome]]:
+def _done(key: str, inputs: tuple[str, ...]) -> list[AccountOfInput]:
     return [(name, InputOutcome(samples=(SampleOutcome(key),))) for name in inputs]
 
 

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from apache_beam.metrics import Metrics
-
 from featurizers.running.sharing import LOAD_METRIC
+from pipelines.counters import MICROSECONDS, NAMESPACE, count
 
-NAMESPACE = "favor-data"
 _ENCODE = "inference_batch_latency_micro_secs"  # RunInference's own
 
 
@@ -22,7 +20,7 @@ def timed(stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        Metrics.counter(NAMESPACE, stage).inc(round(1e6 * (time.perf_counter() - start)))
+        count(stage.replace(" ", "_") + MICROSECONDS, round(1e6 * (time.perf_counter() - start)))
 
 
 def encoder_namespace(column: str) -> str:
@@ -38,12 +36,13 @@ def seconds_by_stage(result: Any) -> dict[str, float]:
     for counter in found["counters"]:
         metric = counter.key.metric
         prefix, _, column = metric.namespace.partition(f"{NAMESPACE}.")
-        if metric.namespace == NAMESPACE:
-            seconds[metric.name] = seconds.get(metric.name, 0.0) + counter.result / 1e6
+        if metric.namespace == NAMESPACE and metric.name.endswith(MICROSECONDS):
+            stage = metric.name.removesuffix(MICROSECONDS).replace("_", " ")
+            seconds[stage] = seconds.get(stage, 0.0) + (counter.result or 0) / 1e6
         elif metric.name == LOAD_METRIC and not prefix:
             # The first batch waits for the weights.
             for stage, sign in ((f"load {column}", 1), (f"encode {column}", -1)):
-                seconds[stage] = seconds.get(stage, 0.0) + sign * counter.result / 1e6
+                seconds[stage] = seconds.get(stage, 0.0) + sign * (counter.result or 0) / 1e6
     for distribution in found["distributions"]:
         prefix, _, column = distribution.key.metric.namespace.partition(f"{NAMESPACE}.")
         if distribution.key.metric.name == _ENCODE and not prefix and column:

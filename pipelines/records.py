@@ -76,3 +76,6 @@ class InputOutcome:
 
     samples: tuple[SampleOutcome, ...] = field(default=())
     rejection: Rejection | None = None
+
+
+AccountOfInput = tuple[str, InputOutcome]  # by the input's name

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
+from apache_beam.options.pipeline_options import SetupOptions
 
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
@@ -36,11 +36,10 @@ def job(arguments: Sequence[str]) -> Proto:
         UsageError: unusable arguments.
         ImportError: apache-beam[gcp] is not installed.
     """
-    ours, beams = options.parse([*NOWHERE, *arguments])
-    pipeline_options = PipelineOptions(beams)
-    pipeline_options.view_as(SetupOptions).save_main_session = False
-    pipeline = beam.Pipeline(options=pipeline_options)
-    build_corpus(pipeline, prepare(ours, Progress(None)))
+    asked, beams = options.parse([*NOWHERE, *arguments])
+    beams.view_as(SetupOptions).save_main_session = False
+    pipeline = beam.Pipeline(options=beams)
+    build_corpus(pipeline, prepare(asked, Progress(None)))
     return pipeline.run().job.proto_pipeline
 
 

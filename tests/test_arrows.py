@@ -33,8 +33,8 @@ FLOORS = {
     "pipelines": [
         "errors",
         "storage",
-        "profile progress records placement",
-        "products",
+        "counters profile progress records placement",
+        "products settings",
         "keep members",
         "build",
         "steps",

@@ -9,9 +9,11 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.members import Members
-from pipelines.records import InputOutcome, PlannedSample, Rejection, SampleOutcome
+from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, Rejection, SampleOutcome
+from pipelines.steps.decode import Outcome
 from schemas.reasons import Reason, Stage
 
+READY = "ready"
 FAILED = "failed"
 
 
@@ -30,11 +32,10 @@ class Ready:
     size: int
 
 
+@beam.typehints.with_input_types(samples=PlannedSample, outcomes=Outcome)
 class Assemble(beam.PTransform):
-    """{"samples": PlannedSample, "outcomes": (key, Rejection | None)} -> Ready.
-
-    FAILED: (input, InputOutcome).
-    """
+    """{"samples": PlannedSample, "outcomes": (key, Rejection | None)} -> READY: Ready;
+    FAILED: (input, InputOutcome)."""
 
     def __init__(self, members: Members) -> None:
         super().__init__()
@@ -42,13 +43,14 @@ class Assemble(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
         """Every outcome of a sample has arrived when its group does: the job's one barrier."""
+        keyed = beam.Map(lambda sample: (sample.key, sample)).with_output_types(tuple[str, PlannedSample])
         return (
-            {
-                "samples": inputs["samples"] | "Key samples" >> beam.Map(lambda sample: (sample.key, sample)),
-                "outcomes": inputs["outcomes"],
-            }
+            {"samples": inputs["samples"] | "Key samples" >> keyed, "outcomes": inputs["outcomes"]}
             | "Join" >> beam.CoGroupByKey()
-            | "Check" >> beam.FlatMap(_assemble, self._members).with_outputs(FAILED, main="ready")
+            | "Check"
+            >> beam.FlatMap(_assemble, self._members)
+            .with_output_types(Ready | AccountOfInput, ready=Ready, failed=AccountOfInput)
+            .with_outputs(READY, FAILED)
         )
 
 
@@ -65,4 +67,4 @@ def _assemble(element: tuple[str, Mapping[str, Iterable[Any]]], members: Members
             outcome = InputOutcome(samples=(SampleOutcome(key, rejection),))
             yield beam.pvalue.TaggedOutput(FAILED, (name, outcome))
         return
-    yield Ready(sample, outline.group, outline.size)
+    yield beam.pvalue.TaggedOutput(READY, Ready(sample, outline.group, outline.size))

@@ -9,14 +9,18 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.products import Products
-from pipelines.records import Row
+from pipelines.records import PlannedSample, Row
 from pipelines.steps.plan import merge
 from pipelines.storage import files
 from schemas.corpus import INDEX_NAME, LEDGER_NAME
+from schemas.manifest import InputRow
 from schemas.tables import INDEX, LEDGER, read_rows
 
+FRESH = "fresh"
 STANDING = "standing"
 LEAVING = "leaving"
+KeyedRow = tuple[str, Row]
+Standing = tuple[Row, tuple[str, ...]]
 
 
 class ReadCorpus(beam.PTransform):
@@ -31,8 +35,8 @@ class ReadCorpus(beam.PTransform):
             return (
                 root
                 | f"Name {name}" >> beam.Create([files.join(self._output, name)])
-                | f"Read {name}" >> beam.FlatMap(_rows, schema)
-                | f"Key {name}" >> beam.Map(lambda row: (row[column], row))
+                | f"Read {name}" >> beam.FlatMap(_rows, schema).with_output_types(Row)
+                | f"Key {name}" >> beam.Map(lambda row: (row[column], row)).with_output_types(KeyedRow)
             )
 
         return {"index": rows(INDEX_NAME, "key", INDEX), "ledger": rows(LEDGER_NAME, "input", LEDGER)}
@@ -45,8 +49,9 @@ def _rows(path: str, schema: pa.Schema) -> list[Row]:
         return read_rows(stream, schema)
 
 
+@beam.typehints.with_input_types(samples=PlannedSample, index=KeyedRow, others=KeyedRow)
 class CompareWithCorpus(beam.PTransform):
-    """-> main: PlannedSample to build; STANDING: (index row, inputs of this build) that stays a part of the
+    """-> FRESH: PlannedSample to build; STANDING: (index row, inputs of this build) that stays a part of the
     corpus; LEAVING: name of a shard that holds a sample which does not.
 
     A standing sample is one that this build would make again from the same content, or one of an input
@@ -59,16 +64,23 @@ class CompareWithCorpus(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
         """`inputs`: {"samples": PlannedSample, "index": (key, row), "others": (input, ledger row)}."""
+        keyed = beam.Map(lambda sample: (sample.key, sample))
+        claims = beam.FlatMap(lambda pair: [(key, pair[0]) for key in pair[1]["keys"]])
         by_key = {
-            "samples": inputs["samples"] | "Sample keys" >> beam.Map(lambda sample: (sample.key, sample)),
+            "samples": inputs["samples"]
+            | "Sample keys" >> keyed.with_output_types(tuple[str, PlannedSample]),
             "index": inputs["index"],
-            "claims": inputs["others"]
-            | "Claims" >> beam.FlatMap(lambda pair: [(key, pair[0]) for key in pair[1]["keys"]]),
+            "claims": inputs["others"] | "Claims" >> claims.with_output_types(tuple[str, str]),
         }
         return (
             by_key
             | "By key" >> beam.CoGroupByKey()
-            | "Compare" >> beam.FlatMap(_compare, self._made).with_outputs(STANDING, LEAVING, main="fresh")
+            | "Compare"
+            >> beam.FlatMap(_compare, self._made)
+            .with_output_types(
+                PlannedSample | Standing | str, fresh=PlannedSample, standing=Standing, leaving=str
+            )
+            .with_outputs(FRESH, STANDING, LEAVING)
         )
 
 
@@ -84,25 +96,25 @@ def _compare(element: tuple[str, Mapping[str, Iterable[Any]]], made: list[str]) 
         else:
             yield beam.pvalue.TaggedOutput(LEAVING, row["shard"])
     if sample:
-        yield sample
+        yield beam.pvalue.TaggedOutput(FRESH, sample)
 
 
+@beam.typehints.with_input_types(rows=InputRow, ledger=KeyedRow)
+@beam.typehints.with_output_types(KeyedRow)
 class OtherInputs(beam.PTransform):
     """(input, ledger row) of the inputs that this build does not name."""
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """`inputs`: {"rows": InputRow, "ledger": (input, row)}."""
+        names = beam.Map(lambda row: (row.input, None)).with_output_types(tuple[str, None])
         return (
-            {
-                "rows": inputs["rows"] | "Input names" >> beam.Map(lambda row: (row.input, None)),
-                "ledger": inputs["ledger"],
-            }
+            {"rows": inputs["rows"] | "Input names" >> names, "ledger": inputs["ledger"]}
             | "By input" >> beam.CoGroupByKey()
-            | "Not named" >> beam.FlatMap(_not_named)
+            | "Not named" >> beam.FlatMap(_not_named).with_output_types(KeyedRow)
         )
 
 
-def _not_named(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[str, Row]]:
+def _not_named(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[KeyedRow]:
     name, joined = element
     if not list(joined["rows"]):
         yield from ((name, row) for row in joined["ledger"])

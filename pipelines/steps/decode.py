@@ -36,6 +36,7 @@ from schemas.shard import ShardWriter
 
 AHEAD_FILES, AHEAD_SECONDS = 64, 600  # of files fetched and given to the decoders before they are taken
 
+OUTCOMES = "OUTCOMES"  # no column's name has capitals
 Outcome = tuple[str, Rejection | None]
 
 
@@ -47,6 +48,9 @@ class Slot:
     placement: Placement
     samples: tuple[str, ...]
     seconds: float
+
+
+EncoderInput = tuple[Slot, np.ndarray]
 
 
 @dataclass
@@ -61,8 +65,9 @@ class _Task:
 _Tasks = dict[tuple[Stream, Grid], _Task]
 
 
+@beam.typehints.with_input_types(tuple[str, Iterable[Need]])
 class DecodeMedia(beam.DoFn):
-    """(SHA-256, its Needs) -> Outcome a sample and stream; tagged COLUMN: (Slot, encoder input).
+    """(SHA-256, its Needs) -> OUTCOMES: Outcome a sample and stream; COLUMN: EncoderInput.
 
     Placements, pictures and sound to keep go to the cache from here; features do in WriteFeatures.
     """
@@ -75,6 +80,17 @@ class DecodeMedia(beam.DoFn):
         self._decoder = build.decoder
         self._limits = build.limits
         self._progress = build.progress
+
+    @classmethod
+    def step(cls, build: Build) -> beam.PTransform:
+        """As a step of the graph: outputs named and typed, with the build's resource hints."""
+        types = {OUTCOMES: Outcome, **dict.fromkeys(build.featurizers, EncoderInput)}
+        return (
+            beam.ParDo(cls(build))
+            .with_output_types(Outcome | EncoderInput | WindowedValue, **types)  # finish_bundle's, unopened
+            .with_resource_hints(**build.hints)
+            .with_outputs(*types)
+        )
 
     def setup(self) -> None:
         self._pool = shared_pool.acquire(self._limits)
@@ -140,7 +156,7 @@ class DecodeMedia(beam.DoFn):
             except MediaError as error:
                 rejection = Rejection(Stage.DECODE, error.reason, error.detail)
                 for task in running.tasks.values():
-                    yield from ((sample, rejection) for sample in task.samples)
+                    yield from _outcomes(task, rejection)
                     self._progress.done(task.seconds)
                 return
         assert not running.tasks, f"{len(running.tasks)} spans were asked of a file and not decoded"
@@ -156,7 +172,7 @@ class DecodeMedia(beam.DoFn):
                 continue
             key = partial(self._products.key, running.sha256, stream, clip.grid.span)
             yield from self._encoder_inputs(task, decoded, key)
-            yield from ((sample, None) for sample in task.samples)
+            yield from _outcomes(task, None)
 
     def _encoder_inputs(self, task: _Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> Iterator[Any]:
         placement = (
@@ -242,11 +258,13 @@ def _encoder_input(
     return placement.renumbered(numbers), frames[firsts]
 
 
+def _outcomes(task: _Task, rejection: Rejection | None) -> Iterator[Any]:
+    """Of every sample that wanted this span of this stream."""
+    for sample in task.samples:
+        yield beam.pvalue.TaggedOutput(OUTCOMES, (sample, rejection))
+
+
 def _windowed(output: Any) -> Any:
     """finish_bundle must name the window itself; a batch job has one."""
     window = GlobalWindow()
-    if isinstance(output, beam.pvalue.TaggedOutput):
-        return beam.pvalue.TaggedOutput(
-            output.tag, WindowedValue(output.value, window.max_timestamp(), [window])
-        )
-    return WindowedValue(output, window.max_timestamp(), [window])
+    return beam.pvalue.TaggedOutput(output.tag, WindowedValue(output.value, window.max_timestamp(), [window]))

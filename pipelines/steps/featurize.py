@@ -15,7 +15,7 @@ from featurizers.running.model_handler import EncodingFailed, FeaturizerHandler
 from pipelines.profile import encoder_namespace, timed
 from pipelines.progress import Progress
 from pipelines.records import Rejection
-from pipelines.steps.decode import Outcome, Slot
+from pipelines.steps.decode import EncoderInput, Outcome, Slot
 from pipelines.storage.cache import Cache
 from schemas.reasons import Reason, Stage
 from schemas.shard import npy_bytes
@@ -27,6 +27,11 @@ def free_cores() -> int:
     return max(1, len(os.sched_getaffinity(0)) - workers_at_work())
 
 
+Encoded = tuple[Slot, Features | EncodingFailed]
+
+
+@beam.typehints.with_input_types(EncoderInput)
+@beam.typehints.with_output_types(Outcome)
 class Featurize(beam.PTransform):
     """(Slot, encoder input) -> Outcome a sample; the features themselves go to the cache."""
 
@@ -44,11 +49,13 @@ class Featurize(beam.PTransform):
                 self._handler,
                 metrics_namespace=self._namespace,
                 model_identifier=self._handler.model_identifier,
-            )
+            ).with_output_types(Encoded)
             | "Cache features" >> beam.ParDo(self._write)
         )
 
 
+@beam.typehints.with_input_types(Encoded)
+@beam.typehints.with_output_types(Outcome)
 class WriteFeatures(beam.DoFn):
     """(Slot, Features | EncodingFailed) -> Outcome a sample."""
 
@@ -56,7 +63,7 @@ class WriteFeatures(beam.DoFn):
         self._cache = cache
         self._progress = progress
 
-    def process(self, element: tuple[Slot, Features | EncodingFailed]) -> Iterator[Outcome]:
+    def process(self, element: Encoded) -> Iterator[Outcome]:
         slot, made = element
         rejection = None
         if isinstance(made, EncodingFailed):

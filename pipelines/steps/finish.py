@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
 
 from pipelines.build import Facts
-from pipelines.records import InputOutcome, Row
+from pipelines.counters import INPUTS_DONE, count, rejected
+from pipelines.records import AccountOfInput, InputOutcome, Row
 from pipelines.steps.shards import after
 from pipelines.storage import files
 from schemas.corpus import (
@@ -25,19 +26,35 @@ from schemas.corpus import (
 from schemas.manifest import InputRow
 from schemas.tables import INDEX, LEDGER, table_bytes
 
+ACCOUNTS = "accounts"
+REJECTIONS = "rejections"
 
+
+@beam.typehints.with_input_types(rows=InputRow, outcomes=AccountOfInput)
 class LedgerRows(beam.PTransform):
-    """{"rows": InputRow, "outcomes": (input, InputOutcome)} -> one ledger row an input."""
+    """{"rows": InputRow, "outcomes": (input, InputOutcome)} -> ACCOUNTS: one ledger row an input;
+    REJECTIONS: those of rejected inputs once more, the job's error output."""
 
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
+        keyed = beam.Map(lambda row: (row.input, row)).with_output_types(tuple[str, InputRow])
         return (
-            {
-                "rows": inputs["rows"] | "Key inputs" >> beam.Map(lambda row: (row.input, row)),
-                "outcomes": inputs["outcomes"],
-            }
+            {"rows": inputs["rows"] | "Key inputs" >> keyed, "outcomes": inputs["outcomes"]}
             | "Join" >> beam.CoGroupByKey()
-            | "Account" >> beam.Map(_ledger_row)
+            | "Account"
+            >> beam.FlatMap(_account)
+            .with_output_types(Row, accounts=Row, rejections=Row)
+            .with_outputs(ACCOUNTS, REJECTIONS)
         )
+
+
+def _account(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.pvalue.TaggedOutput]:
+    row = _ledger_row(element)
+    yield beam.pvalue.TaggedOutput(ACCOUNTS, row)
+    if row["status"] == "done":
+        count(INPUTS_DONE)
+    else:
+        count(rejected(row["reason"]))
+        yield beam.pvalue.TaggedOutput(REJECTIONS, row)
 
 
 def _ledger_row(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Row:
@@ -70,6 +87,8 @@ def _ledger_row(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Row:
     }
 
 
+@beam.typehints.with_input_types(index=Row, ledger=Row)
+@beam.typehints.with_output_types(Corpus)
 class Finish(beam.PTransform):
     """{"index": rows, "ledger": rows} -> Corpus, once its files are written.
 
@@ -82,15 +101,14 @@ class Finish(beam.PTransform):
         self._facts = facts
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
-        tagged = {
-            name: rows | f"One {name}" >> beam.Map(lambda row: (None, row)) for name, rows in inputs.items()
-        }
+        together = beam.Map(lambda row: (None, row)).with_output_types(tuple[None, Row])
+        tagged = {name: rows | f"One {name}" >> together for name, rows in inputs.items()}
         begin = next(iter(inputs.values())).pipeline | "Always" >> beam.Create([(None, None)])
         return (
             tagged
             | {"begin": begin}
             | "All rows" >> beam.CoGroupByKey()
-            | "Write tables" >> beam.Map(_finish, self._output, self._facts)
+            | "Write tables" >> beam.Map(_finish, self._output, self._facts).with_output_types(Corpus)
         )
 
 

@@ -28,6 +28,7 @@ def staged(rows: Sequence[InputRow], path: str, output: str) -> Iterator[None]:
         files.delete(path)
 
 
+@beam.typehints.with_output_types(InputRow)
 class ReadInputs(beam.PTransform):
     """-> InputRow. Runners split a long file among their workers."""
 
@@ -39,5 +40,5 @@ class ReadInputs(beam.PTransform):
         return (
             root
             | beam.io.ReadFromText(self._path, compression_type=CompressionTypes.UNCOMPRESSED, validate=False)
-            | "Parse" >> beam.Map(_ROW.validate_json)
+            | "Parse" >> beam.Map(_ROW.validate_json).with_output_types(InputRow)
         )

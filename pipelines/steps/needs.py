@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
+from pipelines.counters import CACHE_HITS, CACHE_MISSES, count
 from pipelines.placement import from_bytes
 from pipelines.products import STREAM_OF, Product, Products, Stream
 from pipelines.progress import Progress
@@ -31,6 +32,8 @@ class Need:
     seconds: float
 
 
+@beam.typehints.with_input_types(PlannedSample)
+@beam.typehints.with_output_types(tuple[str, Need])
 class FindNeeds(beam.DoFn):
     """PlannedSample -> (SHA-256 of the file, Need), one a stream that lacks anything."""
 
@@ -58,9 +61,14 @@ class FindNeeds(beam.DoFn):
             return self._products.key(source.sha256, stream, sample.span, product)
 
         known = self._cache.find(key(placement), placement.suffix)
-        if known is None:
-            return (placement, *self._absent(others, key))
-        return self._absent(others, key) if any(from_bytes(known).mask) else ()
+        if known is not None and not any(from_bytes(known).mask):  # nothing there: no other product is made
+            count(CACHE_HITS)
+            return ()
+        absent = self._absent(others, key)
+        missing = absent if known is not None else (placement, *absent)
+        count(CACHE_MISSES, len(missing))
+        count(CACHE_HITS, 1 + len(others) - len(missing))
+        return missing
 
     def _absent(self, products: Sequence[Product], key: Callable[[Product], str]) -> tuple[Product, ...]:
         return tuple(product for product in products if not self._cache.has(key(product), product.suffix))

@@ -8,7 +8,8 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.products import IMAGE_SPAN
-from pipelines.records import InputOutcome, PlannedSample, Probed, Rejection
+from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, Probed, Rejection
+from pipelines.steps.probe import ProbedUri
 from schemas.digest import canonical_json, digest
 from schemas.grid import STEP_NS, Span, cut, ns_to_seconds
 from schemas.manifest import InputRow
@@ -16,55 +17,62 @@ from schemas.media import MediaInfo, Modality
 from schemas.reasons import MediaError, Reason, Stage
 from schemas.sample import Source, sample_key
 
+PARTS = "parts"
 REJECTED = "rejected"
+Part = tuple[str, PlannedSample]
+Piece = tuple[InputRow, str, Probed | Rejection]  # of a row: one of its files
 
 
+@beam.typehints.with_input_types(rows=InputRow, probes=ProbedUri)
 class PlanSamples(beam.PTransform):
-    """(rows, probes by uri) -> PlannedSample, each key once; REJECTED: (input, InputOutcome)."""
+    """{"rows": InputRow, "probes": (uri, Probed | Rejection)} -> PARTS: (identity of media and span,
+    PlannedSample), one a row and span; REJECTED: (input, InputOutcome)."""
 
     def __init__(self, clip_ns: int) -> None:
         super().__init__()
         self._clip_ns = clip_ns
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
-        """`inputs`: {"rows": InputRow, "probes": (uri, Probed | Rejection)}."""
+        uris = beam.FlatMap(lambda row: [(uri, row) for uri in row.uris])
         by_uri = {
-            "rows": inputs["rows"]
-            | "Uris of rows" >> beam.FlatMap(lambda row: [(uri, row) for uri in row.uris]),
+            "rows": inputs["rows"] | "Uris of rows" >> uris.with_output_types(tuple[str, InputRow]),
             "probes": inputs["probes"],
         }
         return (
             by_uri
             | "Rows meet probes" >> beam.CoGroupByKey()
-            | "By input" >> beam.FlatMap(_by_input)
+            | "By input" >> beam.FlatMap(_by_input).with_output_types(tuple[str, Piece])
             | "Whole rows" >> beam.GroupByKey()
-            | "Spans" >> beam.ParDo(_PlanRow(self._clip_ns)).with_outputs(REJECTED, main="parts")
+            | "Spans"
+            >> beam.ParDo(_PlanRow(self._clip_ns))
+            .with_output_types(Part | AccountOfInput, parts=Part, rejected=AccountOfInput)
+            .with_outputs(PARTS, REJECTED)
         )
 
 
+@beam.typehints.with_input_types(Part)
+@beam.typehints.with_output_types(PlannedSample)
 class MergeRows(beam.PTransform):
     """(identity, part) -> PlannedSample: rows that share media and span become one sample."""
 
     def expand(self, parts: beam.PCollection) -> beam.PCollection:
-        return parts | beam.GroupByKey() | beam.MapTuple(lambda identity, rows: merge(rows))
+        merged = beam.MapTuple(lambda identity, rows: merge(rows)).with_output_types(PlannedSample)
+        return parts | beam.GroupByKey() | merged
 
 
-def _by_input(
-    element: tuple[str, Mapping[str, Iterable[Any]]],
-) -> Iterator[tuple[str, tuple[InputRow, str, Probed | Rejection]]]:
+def _by_input(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[str, Piece]]:
     uri, joined = element
     [probe] = joined["probes"]
     for row in joined["rows"]:
         yield row.input, (row, uri, probe)
 
 
+@beam.typehints.with_input_types(tuple[str, Iterable[Piece]])
 class _PlanRow(beam.DoFn):
     def __init__(self, clip_ns: int) -> None:
         self._clip_ns = clip_ns
 
-    def process(
-        self, element: tuple[str, Iterable[tuple[InputRow, str, Probed | Rejection]]]
-    ) -> Iterator[Any]:
+    def process(self, element: tuple[str, Iterable[Piece]]) -> Iterator[Any]:
         name, joined = element
         members = list(joined)
         row = members[0][0]
@@ -85,7 +93,7 @@ class _PlanRow(beam.DoFn):
                 {str(m): source.uri for m, source in part.media.items()},
                 [part.span.start_ns, part.span.end_ns],
             ]
-            yield digest(identity), part
+            yield beam.pvalue.TaggedOutput(PARTS, (digest(identity), part))
 
 
 def plan_row(row: InputRow, probed: Mapping[str, Probed], clip_ns: int) -> list[PlannedSample]:

@@ -15,13 +15,17 @@ from pipelines.records import Probed, Rejection
 from pipelines.storage import fetch
 from pipelines.storage.cache import Cache, memo_key
 from schemas.digest import canonical_json
+from schemas.manifest import InputRow
 from schemas.reasons import MediaError, Stage
 
 PROBE_VERSION = 2
 MEMO_SUFFIX = "probe"
 _PROBED = TypeAdapter(Probed)
+ProbedUri = tuple[str, Probed | Rejection]
 
 
+@beam.typehints.with_input_types(InputRow)
+@beam.typehints.with_output_types(ProbedUri)
 class ProbeMedia(beam.PTransform):
     """InputRow -> (uri, Probed | Rejection), one a file however many rows name it."""
 
@@ -32,13 +36,15 @@ class ProbeMedia(beam.PTransform):
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
         return (
             rows
-            | "Uris" >> beam.FlatMap(lambda row: row.uris)
+            | "Uris" >> beam.FlatMap(lambda row: row.uris).with_output_types(str)
             | "Each once" >> beam.Distinct()
             | "Spread" >> beam.Reshuffle()
             | "Probe" >> beam.ParDo(self._probe)
         )
 
 
+@beam.typehints.with_input_types(str)
+@beam.typehints.with_output_types(ProbedUri)
 class _Probe(beam.DoFn):
     """A memo of (uri, version) -> Probed keeps a second build from reading what did not change."""
 
@@ -53,7 +59,7 @@ class _Probe(beam.DoFn):
         if self._pool:
             self._pool.close()
 
-    def process(self, uri: str) -> Iterator[tuple[str, Probed | Rejection]]:
+    def process(self, uri: str) -> Iterator[ProbedUri]:
         try:
             memo = memo_key(uri, f"{PROBE_VERSION} {fetch.version(uri)}")
             known = self._cache.find(memo, MEMO_SUFFIX)

@@ -7,6 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipelines.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.errors import StorageError
 from pipelines.members import Members
 from pipelines.profile import timed
@@ -19,9 +20,13 @@ from schemas.sample import Sample
 from schemas.shard import Extent, ShardWriter
 from schemas.tables import INDEX, read_rows
 
+STAY, MOVE = "stay", "move"
 Slice = tuple[str, str, int]  # group, key, bytes
+Item = Ready | Row  # a new sample, or the index row of one that lies in a shard to be written anew
 
 
+@beam.typehints.with_input_types(ready=Ready, standing=Row, leaving=str)
+@beam.typehints.with_output_types(Row)
 class WriteShards(beam.PTransform):
     """{"ready": Ready, "standing": index row, "leaving": shard name} -> the whole corpus's index rows.
 
@@ -36,42 +41,49 @@ class WriteShards(beam.PTransform):
         self._write = _WriteShard(output, members)
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+        of_row = beam.Map(lambda row: (row["shard"], row)).with_output_types(tuple[str, Row])
+        of_leaver = beam.Map(lambda shard: (shard, None)).with_output_types(tuple[str, None])
+        key_ready = beam.Map(lambda ready: (ready.sample.key, ready)).with_output_types(tuple[str, Item])
+        key_moving = beam.Map(lambda row: (row["key"], row)).with_output_types(tuple[str, Item])
+        sizes = beam.Map(lambda item: (None, _slice(item[1]))).with_output_types(tuple[None, Slice])
         standing = (
             {
-                "rows": inputs["standing"] | "Shard of row" >> beam.Map(lambda row: (row["shard"], row)),
-                "leaving": inputs["leaving"] | "Shard of leaver" >> beam.Map(lambda shard: (shard, None)),
+                "rows": inputs["standing"] | "Shard of row" >> of_row,
+                "leaving": inputs["leaving"] | "Shard of leaver" >> of_leaver,
             }
             | "By shard" >> beam.CoGroupByKey()
-            | "Stay or move" >> beam.FlatMap(_stay_or_move).with_outputs("move", main="stay")
+            | "Stay or move"
+            >> beam.FlatMap(_stay_or_move).with_output_types(Row, stay=Row, move=Row).with_outputs(STAY, MOVE)
         )
         items = (
-            inputs["ready"] | "Key ready" >> beam.Map(lambda ready: (ready.sample.key, ready)),
-            standing.move | "Key moving" >> beam.Map(lambda row: (row["key"], row)),
+            inputs["ready"] | "Key ready" >> key_ready,
+            standing[MOVE] | "Key moving" >> key_moving,
         ) | "To write" >> beam.Flatten()
         numbers = (
             items
-            | "Sizes" >> beam.Map(lambda item: (None, _slice(item[1])))
+            | "Sizes" >> sizes
             | "All sizes" >> beam.GroupByKey()
-            | "Pack" >> beam.FlatMap(_pack, self._shard_bytes, self._output)
+            | "Pack"
+            >> beam.FlatMap(_pack, self._shard_bytes, self._output).with_output_types(tuple[str, int])
         )
         written = (
             {"items": items, "numbers": numbers}
             | "Numbers meet items" >> beam.CoGroupByKey()
-            | "By number" >> beam.FlatMap(_by_number)
+            | "By number" >> beam.FlatMap(_by_number).with_output_types(tuple[int, Item])
             | "Shards" >> beam.GroupByKey()
             | "Write" >> beam.ParDo(self._write)
         )
-        return (standing.stay, written) | "Index rows" >> beam.Flatten()
+        return (standing[STAY], written) | "Index rows" >> beam.Flatten()
 
 
 def _stay_or_move(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[Any]:
     joined = element[1]
     leaving = list(joined["leaving"])
     for row in joined["rows"]:
-        yield beam.pvalue.TaggedOutput("move", row) if leaving else row
+        yield beam.pvalue.TaggedOutput(MOVE if leaving else STAY, row)
 
 
-def _slice(item: Ready | Row) -> Slice:
+def _slice(item: Item) -> Slice:
     if isinstance(item, Ready):
         return item.group, item.sample.key, item.size
     return item["members"], item["key"], item["size"]
@@ -102,18 +114,20 @@ def after(shard: str) -> int:
     return int(shard.removesuffix(".tar").rpartition("/")[2]) + 1
 
 
-def _by_number(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[int, Ready | Row]]:
+def _by_number(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[int, Item]]:
     [number], [item] = element[1]["numbers"], element[1]["items"]
     yield number, item
 
 
+@beam.typehints.with_input_types(tuple[int, Iterable[Item]])
+@beam.typehints.with_output_types(Row)
 class _WriteShard(beam.DoFn):
     def __init__(self, output: str, members: Members) -> None:
         self._output = output
         self._members = members
 
-    def process(self, element: tuple[int, Iterable[Ready | Row]]) -> Iterator[Row]:
-        number, items = element
+    def process(self, element: tuple[int, Iterable[Item]]) -> Iterator[Row]:
+        number, items = element[0], list(element[1])
         name = shard_name(number)
         rows = []
         with timed("shards"), files.atomic_writer(files.join(self._output, name), self._output) as stream:
@@ -121,6 +135,9 @@ class _WriteShard(beam.DoFn):
             for _, item in sorted(((_slice(item)[1], item) for item in items), key=lambda pair: pair[0]):
                 rows.append(self._moved(writer, item) if isinstance(item, dict) else self._new(writer, item))
             writer.finish()
+        count(SHARDS)
+        count(SAMPLES, sum(isinstance(item, Ready) for item in items))
+        count(BYTES, sum(row["size"] for row in rows))
         yield from ({**row, "shard": name} for row in rows)
 
     def _new(self, writer: ShardWriter, ready: Ready) -> Row:

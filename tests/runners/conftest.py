@@ -4,7 +4,6 @@ from typing import Any
 
 import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import environments
 
 from pipelines.build_corpus import build_corpus
@@ -25,12 +24,11 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         for number in range(files):
             (folder / f"{number}.mp4").touch()
         models = ("--whisper", "random:tiny", "--clip", "random:vit-b-32")
-        ours, beams = options.parse([str(folder), "--output", str(folder / "out"), *models, *arguments])
-        pipeline_options = PipelineOptions(beams)
-        root = beam.Pipeline(options=pipeline_options)
-        build_corpus(root, prepare(ours, Progress(None)))
+        asked, beams = options.parse([str(folder), "--output", str(folder / "out"), *models, *arguments])
+        root = beam.Pipeline(options=beams)
+        build_corpus(root, prepare(asked, Progress(None)))
         docker = environments.DockerEnvironment.from_container_image(
-            IMAGE, artifacts=environments.python_sdk_dependencies(pipeline_options)
+            IMAGE, artifacts=environments.python_sdk_dependencies(beams)
         )
         return root.to_runner_api(default_environment=docker)
 

@@ -9,6 +9,7 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
+from apache_beam.options.pipeline_options import GoogleCloudOptions, StandardOptions
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -41,11 +42,12 @@ def test_every_parameter_of_the_template_is_one_of_the_commands() -> None:
             assert re.fullmatch(regex, EXAMPLES[parameter["name"]])
     named = [f"--{name}={value}" for name, value in EXAMPLES.items()]
     command, *rest = runpy.run_path(str(DEPLOY / "flex_main.py"))["build_arguments"](named)
-    ours, beams = options.parse([*rest, "--runner=DataflowRunner", "--project=p"])
+    asked, beams = options.parse([*rest, "--runner=DataflowRunner", "--project=p"])
     assert command == "build"
-    assert ours.sources == ["gs://b/a.jsonl", "gs://b/films/*.mp4"]
-    assert ours.output == "gs://b/corpus"
-    assert beams == ["--runner=DataflowRunner", "--project=p"]
+    assert asked.sources == ("gs://b/a.jsonl", "gs://b/films/*.mp4")
+    assert asked.output == "gs://b/corpus"
+    assert beams.view_as(StandardOptions).runner == "DataflowRunner"
+    assert beams.view_as(GoogleCloudOptions).project == "p"
 
 
 def test_what_the_container_copies_is_there() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import apache_beam as beam
 import pyarrow.parquet as pq
 from apache_beam.metrics import monitoring_infos
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
@@ -20,9 +19,9 @@ from runners.graph import shuffles
 def test_a_sample_takes_less_than_ten_kilobytes_through_all_shuffles(tmp_path: Path) -> None:
     make_clips(tmp_path / "media", 4)
     models = ["--whisper", "random:tiny", "--clip", "none"]
-    ours, beams = options.parse([str(tmp_path / "media"), "--output", str(tmp_path / "out"), *models])
-    build = prepare(ours, Progress(None))
-    root = beam.Pipeline(options=PipelineOptions(beams))
+    asked, beams = options.parse([str(tmp_path / "media"), "--output", str(tmp_path / "out"), *models])
+    build = prepare(asked, Progress(None))
+    root = beam.Pipeline(options=beams)
     build_corpus(root, build)
     proto = root.to_runner_api()
     with inputs.staged(build.rows, build.inputs, build.output):

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.commands import options
 from pipelines.commands.make.summary import bytes_text
@@ -30,9 +29,8 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("corpora", nargs="+", metavar="OUT", help="every corpus that uses the cache")
     parser.add_argument("--cache", metavar="DIR", help="the cache, if it lies elsewhere (OUT/cache)")
     parser.add_argument("--dry-run", action="store_true", help="say what prune would drop, and drop nothing")
-    arguments, beams = parser.parse_known_args(argv)
-    options.check_beam(beams)
-    FileSystems.set_options(PipelineOptions(beams))
+    arguments, beams = options.parse_with_beam(parser, argv)
+    FileSystems.set_options(beams)
     corpora = [files.absolute(corpus) for corpus in arguments.corpora]
     if len(corpora) > 1 and not arguments.cache:
         raise UsageError("several corpora share a cache that lies elsewhere: name it with --cache")

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 from pydantic import ValidationError
 
 from pipelines.commands import options
@@ -46,9 +45,8 @@ def run(argv: Sequence[str]) -> int:
     parser = options.Parser(prog="favor-data verify", description="Check a corpus, byte for byte.")
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--cache", metavar="DIR", help="where the features are cached (OUT/cache)")
-    arguments, beams = parser.parse_known_args(argv)
-    options.check_beam(beams)
-    FileSystems.set_options(PipelineOptions(beams))  # an object store's address and keys
+    arguments, beams = options.parse_with_beam(parser, argv)
+    FileSystems.set_options(beams)  # an object store's address and keys
     output = files.absolute(arguments.corpus)
     if not files.exists(files.join(output, CORPUS_NAME)):
         print(

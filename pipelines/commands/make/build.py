@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import platform
 import re
 import sys
@@ -32,13 +31,13 @@ from pipelines.errors import StorageError, UsageError
 from pipelines.products import products_of_build
 from pipelines.profile import seconds_by_stage
 from pipelines.progress import Progress
+from pipelines.settings import Settings
 from pipelines.steps import inputs
 from pipelines.steps.finish import corpus_bytes
 from pipelines.storage import files
 from pipelines.storage.cache import Cache
 from pipelines.storage.sources import read_sources
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
-from schemas.grid import ns_to_seconds
 from schemas.manifest import ManifestError
 
 HERE = ("DirectRunner", "FnApiRunner")  # runners that decode in this process
@@ -53,10 +52,10 @@ def run(argv: Sequence[str]) -> int:
         UsageError: what the user gave cannot be used.
     """
     try:
-        ours, beams = options.parse(argv)
-        FileSystems.set_options(PipelineOptions(beams))  # an object store's address and keys
+        asked, beams = options.parse(argv)
+        FileSystems.set_options(beams)  # an object store's address and keys
         with ExitStack() as stack:
-            build = prepare(ours, Progress(_progress_file(stack)))
+            build = prepare(asked, Progress(_progress_file(stack)))
             for column, featurizer in build.featurizers.items():
                 if featurizer.untrained:
                     print(f"favor-data: WARNING: column {column} is made with UNTRAINED weights "
@@ -76,25 +75,27 @@ def run(argv: Sequence[str]) -> int:
     return 0 if any(row["status"] == "done" for row in ledger) else 1
 
 
-def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
+def prepare(asked: Settings, progress: Progress) -> Build:
     """Everything that can be refused, refused before work begins.
 
     Raises:
         UsageError, ManifestError, ModelUnavailable.
     """
-    output = files.absolute(ours.output)
-    _check_decoder(ours)
-    specs = options.columns(ours)
-    featurizers = {column: _featurizer(column, spec, ours, ours.transcribe) for column, spec in specs.items()}
-    described = {
-        column: _column(_featurizer(column, spec, ours, transcribe=False)) for column, spec in specs.items()
+    output = files.absolute(asked.output)
+    _check_decoder(asked)
+    specs = asked.columns()
+    featurizers = {
+        column: _featurizer(column, spec, asked, asked.transcribe) for column, spec in specs.items()
     }
-    products = products_of_build(described, _recorded(ours))
-    given = {row.input: row for row in read_sources(ours.sources, output)}  # what two SOURCEs name is one
-    rows = sign(given.values(), products, ours.clip_ns)
+    described = {
+        column: _column(_featurizer(column, spec, asked, transcribe=False)) for column, spec in specs.items()
+    }
+    products = products_of_build(described, asked.recorded())
+    given = {row.input: row for row in read_sources(asked.sources, output)}  # what two SOURCEs name is one
+    rows = sign(given.values(), products, asked.clip_ns)
     ledger = read_ledger(output)
     check_columns(output, rows, ledger, products)
-    lacking = to_build(rows, ledger, ours.retry)
+    lacking = to_build(rows, ledger, asked.retry)
     if lacking:
         _check_writable(output)
     return Build(
@@ -102,26 +103,26 @@ def prepare(ours: argparse.Namespace, progress: Progress) -> Build:
         inputs=files.staging_path(output),
         named=frozenset(given),
         output=output,
-        cache=Cache(files.absolute(ours.cache) if ours.cache else files.join(output, CACHE_NAME)),
+        cache=Cache(files.absolute(asked.cache) if asked.cache else files.join(output, CACHE_NAME)),
         featurizers=featurizers,
         products=products,
-        clip_ns=ours.clip_ns,
-        decoder=ours.decoder,
-        shard_bytes=ours.shard_bytes,
+        clip_ns=asked.clip_ns,
+        decoder=asked.decoder,
+        shard_bytes=asked.shard_bytes,
         limits=Limits(),
         progress=progress,
         facts=Facts(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            options=_recorded(ours),
+            options=asked.recorded(),
             columns=described,
             libraries=_libraries(),
         ),
-        accelerator=ours.accelerator,
+        accelerator=asked.accelerator,
     )
 
 
-def _check_decoder(ours: argparse.Namespace) -> None:
-    if ours.decoder == "nvdec" and ours.accelerator is None:  # else the GPUs are elsewhere
+def _check_decoder(asked: Settings) -> None:
+    if asked.decoder == "nvdec" and asked.accelerator is None:  # else the GPUs are elsewhere
         from decoders.streams.nvdec import NoHardwareDecoderError, accelerator
 
         try:
@@ -130,16 +131,16 @@ def _check_decoder(ours: argparse.Namespace) -> None:
             raise UsageError(f"--decoder nvdec: {error}; use --decoder pyav") from error
 
 
-def _featurizer(column: str, spec: str, ours: argparse.Namespace, transcribe: bool) -> Featurizer:
+def _featurizer(column: str, spec: str, asked: Settings, transcribe: bool) -> Featurizer:
     return resolve(
         column,
         spec,
-        device=ours.device,
-        dtype=ours.dtype,
-        fit=ours.fit,
-        clip_tokens=ours.clip_tokens,
+        device=asked.device,
+        dtype=asked.dtype,
+        fit=asked.fit,
+        clip_tokens=asked.clip_tokens,
         transcribe=transcribe,
-        gpu_workers=ours.accelerator is not None,
+        gpu_workers=asked.accelerator is not None,
     )
 
 
@@ -175,15 +176,14 @@ def _progress_file(stack: ExitStack) -> str:
     return str(path)
 
 
-def _run_pipeline(build: Build, beams: list[str]) -> dict[str, float]:
+def _run_pipeline(build: Build, beams: PipelineOptions) -> dict[str, float]:
     """Seconds by stage, and "build" for the whole."""
-    pipeline_options = PipelineOptions(beams)
-    if pipeline_options.view_as(StandardOptions).runner in HERE:
-        ZYGOTE.start()  # its imports beside ours
+    if beams.view_as(StandardOptions).runner in HERE:
+        ZYGOTE.start()  # its imports beside asked
     from pipelines.build_corpus import build_corpus  # RunInference takes torch with it: seconds
 
-    pipeline_options.view_as(SetupOptions).save_main_session = False
-    root = beam.Pipeline(options=pipeline_options)
+    beams.view_as(SetupOptions).save_main_session = False
+    root = beam.Pipeline(options=beams)
     started = time.monotonic()
     try:
         with inputs.staged(build.rows, build.inputs, build.output), ProgressBar(build.progress), root:
@@ -210,23 +210,6 @@ def _with_profile(output: str, profile: dict[str, float]) -> Corpus:
         files.write_bytes(path, output, corpus_bytes(corpus))
         files.sweep(output)
     return corpus
-
-
-def _recorded(ours: argparse.Namespace) -> dict[str, object]:
-    """What shaped the corpus; where it was run and from where is not part of it."""
-    return {
-        "columns": options.columns(ours),
-        "clip_seconds": ns_to_seconds(ours.clip_ns),
-        "frame_at": str(ours.frame_at),
-        "fit": ours.fit,
-        "clip_tokens": ours.clip_tokens,
-        "decoder": ours.decoder,
-        "keep": sorted(ours.keep),
-        "transcribe": ours.transcribe,
-        "device": ours.device,
-        "dtype": ours.dtype,
-        "shard_bytes": ours.shard_bytes,
-    }
 
 
 def _libraries() -> dict[str, str]:

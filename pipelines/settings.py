@@ -1,0 +1,170 @@
+"""What a build is asked for, each setting in its own type; unusable ones are found before work begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from decoders import DECODERS
+from pipelines.errors import UsageError
+from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
+from schemas.reasons import Reason
+
+KEEPS = ("frames", "audio")
+FITS = ("crop", "squash")
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KIB": 1 << 10,
+    "MIB": 1 << 20,
+    "GIB": 1 << 30,
+}
+_RESERVED_COLUMNS = {"json", "txt", "flac", "jpg"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Of one build; the command's options say what each of them does (favor-data build --help).
+
+    Attributes:
+        encode: texts COLUMN=KIND:MODEL, beside `whisper` and `clip`.
+        clip_ns: a positive multiple of the 0.5 s step.
+        retry: reasons of the ledger to look at again.
+
+    Raises:
+        UsageError: a decoder or a fit that does not exist.
+    """
+
+    output: str
+    sources: tuple[str, ...] = ()
+    whisper: str = "large-v2"
+    clip: str = "openai/clip-vit-large-patch14"
+    encode: tuple[str, ...] = ()
+    clip_ns: int = 60 * STEP_NS
+    frame_at: FrameAt = FrameAt.CENTER
+    fit: str = "crop"
+    clip_tokens: str = "patch"
+    decoder: str = "pyav"
+    keep: frozenset[str] = frozenset()
+    transcribe: bool = False
+    device: str = "auto"
+    dtype: str = "auto"
+    shard_bytes: int = 512 * 10**6
+    cache: str | None = None
+    retry: frozenset[str] = frozenset()
+    accelerator: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (("decoder", self.decoder, DECODERS), ("fit", self.fit, FITS)):
+            if value not in choices:
+                raise UsageError(f"{name} {value!r} is none of {', '.join(choices)}")
+
+    def columns(self) -> dict[str, str]:
+        """Column -> KIND:MODEL, `whisper` and `clip` written out.
+
+        Raises:
+            UsageError: no column, one twice, or a name that cannot be a shard member's.
+        """
+        given = [("whisper", f"whisper:{self.whisper}")] if self.whisper != "none" else []
+        given += [("clip", f"clip:{self.clip}")] if self.clip != "none" else []
+        named = {name for name, _, _ in (text.partition("=") for text in self.encode)}
+        given = [(name, spec) for name, spec in given if name not in named]
+        for text in self.encode:
+            name, equals, spec = text.partition("=")
+            if not equals or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _RESERVED_COLUMNS:
+                raise UsageError(
+                    f"--encode {text}: want COLUMN=KIND:MODEL, COLUMN in small letters, digits and _"
+                )
+            if name in dict(given):
+                raise UsageError(f"--encode {text}: column {name} is given twice")
+            given.append((name, spec))
+        if not given:
+            raise UsageError("nothing to encode: give --whisper, --clip or --encode")
+        return dict(given)
+
+    def recorded(self) -> dict[str, Any]:
+        """What shaped the corpus, for corpus.json; where it was run and from where is not part of it."""
+        return {
+            "columns": self.columns(),
+            "clip_seconds": ns_to_seconds(self.clip_ns),
+            "frame_at": str(self.frame_at),
+            "fit": self.fit,
+            "clip_tokens": self.clip_tokens,
+            "decoder": self.decoder,
+            "keep": sorted(self.keep),
+            "transcribe": self.transcribe,
+            "device": self.device,
+            "dtype": self.dtype,
+            "shard_bytes": self.shard_bytes,
+        }
+
+
+def clip_length(seconds: str | float) -> int:
+    """Nanoseconds of a clip's length.
+
+    Raises:
+        ValueError: not a positive multiple of the step.
+    """
+    clip_ns = seconds_to_ns(seconds)
+    if clip_ns <= 0 or clip_ns % STEP_NS:
+        raise ValueError(f"{seconds} is not a positive multiple of the 0.5 s step")
+    return clip_ns
+
+
+def frame_instant(text: str) -> FrameAt:
+    """Raises:
+    ValueError: no such instant.
+    """
+    try:
+        return FrameAt(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is none of {', '.join(FrameAt)}") from error
+
+
+def kept(names: str | Iterable[str]) -> frozenset[str]:
+    """What to keep beside the features: names, or a text of them with commas between.
+
+    Raises:
+        ValueError: something other than KEEPS.
+    """
+    found = _names(names)
+    if found - set(KEEPS):
+        raise ValueError(f"{names!r} names something other than {', '.join(KEEPS)}")
+    return found
+
+
+def reasons(names: str | Iterable[str]) -> frozenset[str]:
+    """Raises:
+    ValueError: no such reason.
+    """
+    found = _names(names)
+    if unknown := found - set(Reason):
+        raise ValueError(f"{min(unknown)!r} is none of {', '.join(Reason)}")
+    return found
+
+
+def size(given: str | int) -> int:
+    """Bytes of "512MB", "1GiB", or a number.
+
+    Raises:
+        ValueError: no size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(given))
+    try:
+        found = int(Decimal(match[1]) * _UNITS[match[2].upper()]) if match else 0
+    except (KeyError, InvalidOperation):
+        found = 0
+    if found <= 0:
+        raise ValueError(f"{given!r} is not a size such as 512MB or 1GiB")
+    return found
+
+
+def _names(names: str | Iterable[str]) -> frozenset[str]:
+    parts = names.split(",") if isinstance(names, str) else names
+    return frozenset(part for part in parts if part)

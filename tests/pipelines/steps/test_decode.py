@@ -1,0 +1,66 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.testing.util import assert_that, equal_to
+
+from decoders.limits import Limits
+from featurizers.registry import resolve
+from pipelines.products import PLACEMENT, Products, Stream
+from pipelines.progress import Progress
+from pipelines.records import Rejection
+from pipelines.steps.decode import OUTCOMES, DecodeMedia, Slot
+from pipelines.steps.needs import Need
+from pipelines.storage.cache import Cache
+from schemas.grid import Grid, Span
+from schemas.reasons import Reason, Stage
+
+from .conftest import in_process
+
+SECOND = 1_000_000_000
+
+
+def test_a_file_gives_its_spans_frames_and_a_broken_one_an_outcome(
+    media: Path, tmp_path: Path, clip: str, cache: Cache, products: Products
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"x" * 9999)
+    build: Any = SimpleNamespace(
+        featurizers={"clip": resolve("clip", f"clip:{clip}")},
+        products=products,
+        cache=cache,
+        decoder="pyav",
+        limits=Limits(),
+        progress=Progress(None),
+        hints={},
+    )
+
+    def need(sample: str, uri: Path, start: int) -> Need:
+        grid = Grid(Span(start * SECOND, (start + 1) * SECOND))
+        return Need(sample, str(uri), Stream.FRAMES, grid, products.of(Stream.FRAMES), 1.0)
+
+    talk = media / "talk.mp4"
+    needs = [("a" * 64, need("first", talk, 0)), ("a" * 64, need("second", talk, 1))]
+    needs.append(("b" * 64, need("broken", broken, 0)))
+
+    def frames(inputs: list[tuple[Slot, Any]]) -> None:
+        assert sorted(slot.samples for slot, _ in inputs) == [("first",), ("second",)]
+        for slot, pictures in inputs:
+            assert (pictures.shape, pictures.dtype) == ((2, 32, 32, 3), np.uint8)
+            assert slot.placement.frame_of_step == (0, 1)
+
+    with in_process() as pipeline:
+        decoded = pipeline | beam.Create(needs) | beam.GroupByKey() | DecodeMedia.step(build)
+        assert_that(decoded["clip"], frames, label="frames")
+        named = decoded[OUTCOMES] | beam.MapTuple(_reason)
+        outcomes = [("first", None), ("second", None), ("broken", (Stage.DECODE, Reason.NOT_MEDIA))]
+        assert_that(named, equal_to(outcomes), label="outcomes")
+    placement = products.of(Stream.FRAMES)[0]
+    assert placement.name == PLACEMENT
+    assert cache.has(products.key("a" * 64, Stream.FRAMES, Span(SECOND, 2 * SECOND), placement), "json")
+
+
+def _reason(sample: str, rejection: Rejection | None) -> tuple[str, Any]:
+    return sample, rejection and (rejection.stage, rejection.reason)

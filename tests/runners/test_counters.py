@@ -1,0 +1,78 @@
+"""A job's counters against the ledger that it wrote, in process and on Beam's Prism."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.build_corpus import build_corpus
+from pipelines.commands import options
+from pipelines.commands.make.build import prepare
+from pipelines.counters import counted
+from pipelines.progress import Progress
+from pipelines.steps import inputs
+from runners import tools
+from runners.clips import make_clips
+from runners.engines import ENGINES
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copies, a broken file and an empty one among them."""
+    folder = tmp_path_factory.mktemp("media")
+    make_clips(folder, 17, seconds=0.8)
+    (folder / "empty.mp4").touch()
+    return folder
+
+
+@pytest.fixture(params=["in-process", "prism"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
+    if (
+        request.param == "prism"
+        and not (tools.BUILD / "bin" / "prism").exists()
+        and "prism" not in os.environ.get("FAVOR_DATA_ENGINES", "")
+    ):
+        pytest.skip("Prism is not built: FAVOR_DATA_ENGINES=prism builds it, with Go")
+    try:
+        with ENGINES[request.param](tmp_path / "run") as arguments:
+            yield arguments
+    except tools.Unavailable as error:
+        pytest.skip(str(error))
+
+
+def run(media: Path, output: Path, arguments: list[str]) -> dict[str, int]:
+    models = ["--whisper", "random:tiny", "--clip", "none", "--shard-size", "200kB"]
+    asked, beams = options.parse([*arguments, str(media), "--output", str(output), *models])
+    build = prepare(asked, Progress(None))
+    root = beam.Pipeline(options=beams)
+    build_corpus(root, build)
+    with inputs.staged(build.rows, build.inputs, build.output):
+        result = root.run()
+        result.wait_until_finish()
+    return counted(result)
+
+
+def test_counters_equal_the_ledger(engine: list[str], media: Path, tmp_path: Path) -> None:
+    output = tmp_path / "corpus"
+    found = run(media, output, engine)
+    ledger = pq.read_table(output / "ledger.parquet").to_pylist()
+    index = pq.read_table(output / "index.parquet").to_pylist()
+    reasons = [row["reason"] for row in ledger if row["status"] == "rejected"]
+    assert set(reasons) == {"not_media", "empty_file"}
+    assert found == {
+        "inputs_done": sum(row["status"] == "done" for row in ledger),
+        **{f"inputs_rejected_{reason}": reasons.count(reason) for reason in set(reasons)},
+        "samples": len(index),
+        "shards": len(list(output.glob("shards/*.tar"))),
+        "bytes": sum(row["size"] for row in index),
+        "cache_hits": 0,
+        "cache_misses": found["cache_misses"],
+    }
+    assert found["inputs_done"] == len(index) == 16
+    assert found["shards"] > 1
+    assert found["cache_misses"] >= len(list(output.glob("cache/*/*.npy")))
+    again = run(media, tmp_path / "again", [*engine, "--cache", str(output / "cache")])
+    assert (again["cache_hits"], again["cache_misses"]) == (found["cache_misses"], 0)
