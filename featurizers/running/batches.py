@@ -6,6 +6,7 @@ neighbours or its place. So every batch has the same shape, the last one filled 
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -14,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from featurizers.running.sharing import THREADS, distinct
+from featurizers.running.sharing import THREADS, Seen
 from featurizers.running.transfer import download
 
 Rows = Sequence[npt.NDArray[Any]]
 _OnItsWay = Callable[[], npt.NDArray[np.float16]]
+_OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 _LOG = logging.getLogger(__name__)
 
 
@@ -46,45 +48,55 @@ class FixedBatches:
         """
         listed = [list(rows) for rows in inputs]
         outputs = [np.empty((len(rows), *row_shape), np.float16) for rows in listed]
-        source = [row for rows in listed for row in rows]
         target = [row for output in outputs for row in output]
-        firsts, numbers = distinct(source)
-        places: list[list[npt.NDArray[np.float16]]] = [[] for _ in firsts]
-        for number, place in zip(numbers, target, strict=True):
-            places[number].append(place)
-        done = 0
-        for batch in _one_behind(self._batches([source[first] for first in firsts], forward)):
-            encoded = batch()
-            for same, row in zip(places[done : done + len(encoded)], encoded, strict=True):
-                for place in same:
-                    place[...] = row
-            done += len(encoded)
+        seen = Seen()
+        rows = (row for each in listed for row in each)
+        fresh = ((place, row) for place, row in enumerate(rows) if seen.new(row))
+        for places, batch in _one_behind(self._batches(fresh, forward)):
+            for place, encoded in zip(places, batch(), strict=True):
+                target[place][...] = encoded
+        for place, first in enumerate(seen.firsts()):
+            if first != place:
+                target[place][...] = target[first]
         return outputs
 
-    def _batches(self, source: Rows, forward: Callable[[Rows, int], torch.Tensor]) -> Iterator[_OnItsWay]:
-        done = 0
-        while done < len(source):
+    def _batches(
+        self, fresh: Iterator[tuple[int, npt.NDArray[Any]]], forward: Callable[[Rows, int], torch.Tensor]
+    ) -> Iterator[tuple[list[int], _OnItsWay]]:
+        """Rows' places, and what they become. Rows are looked at while a GPU computes those before them."""
+        waiting: list[tuple[int, npt.NDArray[Any]]] = []
+        while True:
             size = self.size
+            waiting += itertools.islice(fresh, max(0, size - len(waiting)))
+            if not waiting:
+                return
             if threads := THREADS.get():
                 torch.set_num_threads(threads())
-            rows = source[done : done + size]
-            try:
-                batch = forward(rows, size)[: len(rows)]
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if size == 1 or not out_of_memory(error):
-                    raise
-                self.size = size // 2
-                _LOG.warning("out of memory: batches of %d rows from here on", self.size)
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-                continue
-            yield download(batch)
-            done += size
+            batch = self._begin([row for _, row in waiting[:size]], size, forward)
+            if batch is not None:
+                yield [place for place, _ in waiting[:size]], batch
+                waiting = waiting[size:]
+
+    def _begin(self, rows: Rows, size: int, forward: Callable[[Rows, int], torch.Tensor]) -> _OnItsWay | None:
+        """None: there was not enough memory, and `self.size` is smaller from here on."""
+        try:
+            return download(forward(rows, size)[: len(rows)])
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if size == 1 or not out_of_memory(error):
+                raise
+        # Not inside `except`: the error holds the frames it went through, and those the batch's tensors.
+        self.size = size // 2
+        _LOG.warning("out of memory: batches of %d rows from here on", self.size)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
 
 
-def _one_behind(batches: Iterator[_OnItsWay]) -> Iterator[_OnItsWay]:
+def _one_behind(
+    batches: Iterator[tuple[list[int], _OnItsWay]],
+) -> Iterator[tuple[list[int], _OnItsWay]]:
     """A GPU already computes the next batch while the host takes this one."""
-    held: _OnItsWay | None = None
+    held: tuple[list[int], _OnItsWay] | None = None
     for batch in batches:
         if held is not None:
             yield held
@@ -94,7 +106,8 @@ def _one_behind(batches: Iterator[_OnItsWay]) -> Iterator[_OnItsWay]:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on a GPU or (torch says it in words only) on the host."""
+    """Whether memory ran out: torch says so by the error's class, or in words only (on the host; pinned
+    memory and kernels' own on a GPU; cuBLAS's workspace)."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return "allocate memory" in str(error) or "not enough memory" in str(error)
+    return any(words in str(error) for words in _OUT_OF_MEMORY)

@@ -35,16 +35,17 @@ class VisionTower:
         """d: values a token."""
         return self.positions.shape[-1]
 
-    @torch.inference_mode()
     def __call__(self, frames: Sequence[npt.NDArray[np.uint8]], size: int) -> Tensor:
         """[size, (1 +) patches, d] last hidden state of uint8 [side, side, 3] frames; black fills up."""
         side = frames[0].shape[0]
-        pixels = np.zeros((size, side, side, 3), np.uint8)
-        np.stack(frames, out=pixels[: len(frames)])
-        grid = side // self.patch
-        whole = pixels[:, : grid * self.patch, : grid * self.patch]
-        x = upload(whole, self.arithmetic.device).float() * self.scale + self.shift
-        x = x.to(self.arithmetic.torch_dtype).view(size, grid, self.patch, grid, self.patch, 3)
+        return self.tokens(upload(frames, (size, side, side, 3), self.arithmetic.device))
+
+    @torch.inference_mode()
+    def tokens(self, pixels: Tensor) -> Tensor:
+        """The same of uint8 [size, side, side, 3] on the device."""
+        size, grid = len(pixels), pixels.shape[1] // self.patch
+        x = pixels[:, : grid * self.patch, : grid * self.patch].float() * self.scale + self.shift
+        x = x.to(self.arithmetic.torch_dtype).reshape(size, grid, self.patch, grid, self.patch, 3)
         patches = x.permute(0, 1, 3, 5, 2, 4).reshape(size, grid * grid, 3 * self.patch * self.patch)
         x = self.embed(patches)
         if self.class_token is not None:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
-from whisper.audio import N_FRAMES, log_mel_spectrogram, pad_or_trim
 from whisper.model import ModelDimensions
 
 from featurizers.featurizer import Arithmetic, Features
@@ -28,6 +27,7 @@ from featurizers.whisper.description import (
     WhisperFeaturizer,
     untrained_dimensions,
 )
+from featurizers.whisper.log_mel import log_mel
 from featurizers.whisper.transcribe import Transcriber
 from schemas.grid import SAMPLES_PER_STEP, VECTORS_PER_STEP
 
@@ -122,15 +122,14 @@ class WhisperEncoder:
             self._silence = self.batches.run([[np.zeros(1, np.float32)]], self.row_shape, self._forward)[0][0]
         return self._silence
 
-    @torch.inference_mode()
     def _forward(self, windows: Sequence[npt.NDArray[Any]], size: int) -> Tensor:
         """[size, 1500, d] of waveforms of at most 30 s."""
-        device = self.arithmetic.device
-        mel = torch.zeros(size, self.mels, N_FRAMES, device=device, dtype=self.arithmetic.torch_dtype)
-        for row, window in zip(mel, windows, strict=False):
-            # One by one: log_mel_spectrogram clamps to the loudest value of all that it is given.
-            row.copy_(log_mel_spectrogram(pad_or_trim(upload(window, device)), self.mels))
-        x = mel
+        return self.vectors(upload(windows, (size, SAMPLES_PER_WINDOW), self.arithmetic.device))
+
+    @torch.inference_mode()
+    def vectors(self, waves: Tensor) -> Tensor:
+        """[size, 1500, d] of float32 [size, 480000] on the device."""
+        x = log_mel(waves, self.mels).to(self.arithmetic.torch_dtype)
         for weight, bias, stride in self.convolutions:
             x = F.gelu(F.conv1d(x, weight, bias, stride=stride, padding=1))
         x = x.transpose(1, 2).contiguous() + self.positions

@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 
 from featurizers.running.batches import FixedBatches, Rows
-from featurizers.running.sharing import distinct
+from featurizers.running.sharing import Seen, distinct
 from pipelines.commands.command import main
 from tests.pipelines.conftest import ffmpeg
 
 
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each encoder was given."""
+    """How many rows each batch had."""
     numbers: list[int] = []
     batches = FixedBatches._batches
 
-    def count(self: FixedBatches, source: Rows, forward: Callable) -> Iterator:
-        numbers.append(len(source))
-        return batches(self, source, forward)
+    def count(self: FixedBatches, fresh: Iterator, forward: Callable) -> Iterator:
+        for places, batch in batches(self, fresh, forward):
+            numbers.append(len(places))
+            yield places, batch
 
     monkeypatch.setattr(FixedBatches, "_batches", count)
     return numbers
@@ -43,7 +44,7 @@ def test_a_slide_is_encoded_once_with_the_same_bytes(
     def each(rows: Rows) -> tuple[list[int], list[int]]:
         return list(range(len(rows))), list(range(len(rows)))
 
-    monkeypatch.setattr("featurizers.running.batches.distinct", each)
+    monkeypatch.setattr(Seen, "_same", lambda seen, row, place: place)
     monkeypatch.setattr("pipelines.steps.decode.distinct", each)
     encoded.clear()
     assert main([*build, "--output", str(tmp_path / "every")]) == 0
