@@ -15,11 +15,11 @@ Written by `python -m benchmarks.gpu --write docs/gpu.md` on {card}; not to be e
 """
 ENCODERS = """## Encoders
 
-Random weights of the true shapes, {dtype}. "On the card": a batch whose frames or waveforms lie there already,
-Whisper's log-mel within its time. "Whole calls": arrays on the host to features on the host, in one thread,
-as a build calls it. Shares are of {peak:.0f} TFLOP/s, a product of {dtype} matrices of 8192 x 8192 on this
-card. A row is a frame, or a window of 30 s. Cosines are to this project's own float32 on the CPU, of each
-vector.
+Random weights of the true shapes, {dtype}. "On the card": a batch whose frames or waveforms lie there
+already, Whisper's log-mel within its time. "Whole calls": arrays on the host to features on the host, in one
+thread, as a build calls it. Shares are of {peak:.0f} TFLOP/s, a product of {dtype} matrices of 8192 x 8192 on
+this card. A row is a frame, or a window of 30 s. Cosines are to this project's own float32 on the CPU, of
+each vector.
 
 """
 DECODING = """
