@@ -3,11 +3,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench flink format clean
+.PHONY: demo test lint bench flink lock format clean
 
-$(INSTALLED): setup.py
+$(INSTALLED): setup.py requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[demo,dev]'
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[build,demo,dev]'
 	touch $@
 
 demo: $(INSTALLED)
@@ -28,6 +28,14 @@ bench: $(INSTALLED)
 
 flink: $(INSTALLED)
 	$(BIN)/python -m runners in-process flink
+
+# After a change of setup.py: adds what it wants; UPGRADE=--upgrade takes the newest of everything.
+lock: $(INSTALLED)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --all-extras $(UPGRADE) \
+		--custom-compile-command 'make lock' --output-file requirements.lock setup.py
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-annotate \
+		--extra build --extra gcp --constraint requirements.lock --upgrade \
+		--custom-compile-command 'make lock' --output-file deploy/constraints.txt setup.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

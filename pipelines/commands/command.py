@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import NoReturn
 
 from pipelines.errors import UsageError
@@ -18,7 +19,9 @@ usage: favor-data COMMAND …
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
   plan PILOT --hours N         what a corpus of that size takes, from a small one
 
-favor-data COMMAND --help says more."""
+favor-data COMMAND --help says more; favor-data --version says which this is."""
+# What the extra `build` brings; without it a corpus can be read, and nothing else.
+BUILDS = frozenset({"apache_beam", "av", "PIL", "torchaudio", "tqdm", "transformers", "whisper"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
         return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"favor-data {version('favor-data')}")
+        return 0
     command, *rest = arguments
     commands: dict[str, Callable[[list[str]], int]] = {
         "build": _build,
@@ -42,6 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return commands[command](rest)
     except UsageError as error:
         print(f"favor-data: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in BUILDS:
+            raise
+        print(f"favor-data: {command} needs what builds corpora, and {error.name} is not installed: "
+              "pip install 'favor-data[build]'", file=sys.stderr)  # fmt: skip
         return 2
     except BrokenPipeError:  # the reader of our output has gone: not an error of ours
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (stands until the process ends)

@@ -5,7 +5,7 @@ import re
 import runpy
 import shutil
 import subprocess
-from importlib.metadata import requires, version
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pipelines.commands import options
+from tests.installed.declared import CORE, EXTRAS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -64,12 +65,32 @@ def test_the_containers_worker_is_that_of_our_beam() -> None:
     assert PINS["apache-beam"] == version("apache-beam")
 
 
-def test_every_requirement_is_pinned_to_a_version_that_setup_allows() -> None:
-    for text in requires("favor-data") or []:
-        requirement = Requirement(text)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            pin = PINS[canonicalize_name(requirement.name)]
-            assert requirement.specifier.contains(pin), f"{text}: {pin}"
+def pins(path: Path) -> set[tuple[str, str]]:
+    """(package, version) of every line; a lock for all platforms may have several versions of one."""
+    lines = [line.partition(";")[0].strip() for line in path.read_text().splitlines() if "==" in line]
+    return {(name, pinned) for name, _, pinned in (line.partition("==") for line in lines)}
+
+
+def test_the_containers_packages_are_those_of_the_lock() -> None:
+    """`make lock` writes both."""
+    constraints = pins(DEPLOY / "constraints.txt")
+    assert len(constraints) > 100
+    assert constraints <= pins(ROOT / "requirements.lock")
+
+
+@pytest.mark.parametrize("wanted", [CORE, *EXTRAS.values()], ids=["core", *EXTRAS])
+def test_every_requirement_is_locked_to_a_version_that_setup_allows(wanted: list[str]) -> None:
+    locked = pins(ROOT / "requirements.lock")
+    for requirement in map(Requirement, wanted):
+        name = canonicalize_name(requirement.name)
+        versions = [pinned for package, pinned in locked if package == name]
+        assert versions, f"{name}: make lock"
+        assert all(requirement.specifier.contains(pinned) for pinned in versions), f"{name}: make lock"
+
+
+def test_every_package_of_the_container_is_pinned() -> None:
+    wanted = map(Requirement, [*CORE, *EXTRAS["build"], *EXTRAS["gcp"]])
+    assert {canonicalize_name(requirement.name) for requirement in wanted} <= set(PINS)
 
 
 def test_no_line_that_hadolint_warns_of() -> None:

@@ -11,8 +11,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.transforms import environments
 
+from tests.installed.declared import ROOMS
+
 ROOT = Path(__file__).parents[2]
-ROOMS = ("decoders", "featurizers", "loaders", "pipelines", "schemas", "storage")
 
 
 @pytest.fixture(scope="module")

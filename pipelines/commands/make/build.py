@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import apache_beam as beam
@@ -122,6 +123,9 @@ def prepare(asked: Settings, progress: Progress) -> Build:
 
 
 def _check_decoder(asked: Settings) -> None:
+    if asked.decoder == "decord" and find_spec("decord") is None:
+        why = f"its only wheel for Linux is x86-64's, and this is {platform.machine()}"
+        raise UsageError(f"--decoder decord: decord is not installed ({why}); use --decoder pyav")
     if asked.decoder == "nvdec" and asked.accelerator is None:  # else the GPUs are elsewhere
         from decoders.streams.nvdec import NoHardwareDecoderError, accelerator
 

@@ -1,0 +1,59 @@
+"""Whoever only trains installs no Beam, no codec and no encoder: `pip install favor-data` without extras."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.installed.conftest import Environment
+from tests.installed.declared import EXTRAS, ROOT
+from tests.installed.test_wheel import READ
+
+IMPORTS = {"apache-beam": "apache_beam", "openai-whisper": "whisper", "pillow": "PIL"}
+BUILDS = [IMPORTS.get(name, name) for name in (Requirement(text).name for text in EXTRAS["build"])]
+
+
+def test_nothing_that_builds_is_there(core: Environment) -> None:
+    code = f"from importlib.util import find_spec; print([name for name in {BUILDS} if find_spec(name)])"
+    assert core.run("python", "-c", code).stdout == "['torch']\n"
+
+
+def test_all_that_reading_needs_is_there(core: Environment) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--python", core.python, "check"], capture_output=True, text=True
+    )
+    assert not done.returncode, done.stdout
+
+
+def test_every_module_of_the_readers_imports(core: Environment) -> None:
+    code = """
+import importlib, pkgutil
+for room in ("schemas", "loaders"):
+    package = importlib.import_module(room)
+    for module in pkgutil.walk_packages(package.__path__, room + "."):
+        importlib.import_module(module.name)
+"""
+    done = core.run("python", "-c", code)
+    assert not done.returncode, done.stderr
+
+
+def test_a_corpus_is_read_in_batches(core: Environment) -> None:
+    shutil.copytree(ROOT / "tests" / "golden" / "1" / "grown", core.folder / "grown")
+    done = core.run("python", "-c", READ, "grown")
+    assert not done.returncode, done.stderr
+    shapes = json.loads(done.stdout)["shapes"]
+    assert shapes["silent.mp4"] == {"clip": [1, 1, 768]}
+    assert shapes["voice.flac"] == {"whisper": [1, 25, 384]}
+
+
+@pytest.mark.parametrize("command", [["build", "media", "--output", "corpus"], ["verify", "corpus"]])
+def test_what_needs_more_says_so_in_one_line(command: list[str], core: Environment) -> None:
+    done = core.run("favor-data", *command)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "pip install 'favor-data[build]'" in line
