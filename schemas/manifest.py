@@ -10,10 +10,15 @@ from decimal import Decimal
 from io import TextIOWrapper
 from typing import IO, Any, Literal
 
+import ijson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from schemas.forms import embedded
+from schemas.forms.conversations import FormError
+from schemas.forms.rows import own_form
+from schemas.forms.times import seconds_of
 from schemas.media import Modality
 
 _JSON_CELLS = ("conversations", "metadata")
@@ -60,10 +65,10 @@ class ManifestRow(BaseModel):
     @field_validator("start", "end", mode="before")
     @classmethod
     def _decimal(cls, value: object) -> object:
-        """JSON and Parquet bring numbers; text is refused (a CSV cell is made a number before)."""
+        """JSON and Parquet bring numbers, or text as annotations write times."""
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return Decimal(str(value))
-        return value
+        return seconds_of(value) if isinstance(value, str) else value
 
     @field_validator("conversations", mode="before")
     @classmethod
@@ -123,21 +128,25 @@ class InputRow:
 
 
 def read_manifest(name: str, stream: IO[bytes]) -> Iterator[tuple[int, ManifestRow]]:
-    """(line, row) of a .jsonl, .csv or .parquet manifest; a Parquet line is its row number from 1.
+    """(line, row) of a .jsonl, .json, .csv or .parquet manifest; elsewhere than in .jsonl and .csv a
+    line is the row's number from 1. Conversations may be in any form that `schemas.forms` knows.
 
     Raises:
         ManifestError: the first line that is not as it should be.
     """
     suffix = name.rpartition(".")[2].lower()
-    rows = {"jsonl": _jsonl, "csv": _csv, "parquet": _parquet}[suffix](name, stream)
+    rows = {"jsonl": _jsonl, "json": _json, "csv": _csv, "parquet": _parquet}[suffix](name, stream)
     for line, values in rows:
         try:
-            yield line, ManifestRow.model_validate(values)
+            yield line, ManifestRow.model_validate(own_form(values))
+        except FormError as error:
+            raise ManifestError(f"{name}:{line}: {error}") from error
         except ValidationError as error:
-            raise ManifestError(f"{name}:{line}: {_first_fault(error)}") from error
+            raise ManifestError(f"{name}:{line}: {first_fault(error)}") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong with a row, with its field."""
     fault = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
@@ -152,6 +161,19 @@ def _jsonl(name: str, stream: IO[bytes]) -> Iterator[tuple[int, Any]]:
             yield line, json.loads(raw, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise ManifestError(f"{name}:{line}: not a JSON object: {error}") from error
+
+
+def _json(name: str, stream: IO[bytes]) -> Iterator[tuple[int, Any]]:
+    """A list of rows, as LLaVA and VideoChat keep theirs."""
+    line = 0
+    try:
+        for line, values in enumerate(ijson.items(stream, "item", use_float=True), start=1):
+            yield line, values
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        fault = str(error).strip().partition("\n")[0]
+        raise ManifestError(f"{name}:{line + 1}: not a JSON list of rows: {fault}") from error
+    if not line:
+        raise ManifestError(f"{name}: holds no rows: want a JSON list of objects")
 
 
 def _no_constant(name: str) -> None:
@@ -181,9 +203,9 @@ def _csv(name: str, stream: IO[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
 def _csv_value(place: str, column: str, cell: str) -> Any:
     if column in ("start", "end"):
         try:
-            return Decimal(cell)
-        except ArithmeticError as error:
-            raise ManifestError(f"{place}: field '{column}': {cell!r} is not a number of seconds") from error
+            return seconds_of(cell)
+        except ValueError as error:
+            raise ManifestError(f"{place}: field '{column}': {error}") from error
     if column in _JSON_CELLS:
         try:
             return json.loads(cell, parse_constant=_no_constant)
@@ -194,12 +216,9 @@ def _csv_value(place: str, column: str, cell: str) -> Any:
 
 def _parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        table = pq.ParquetFile(pa.BufferReader(stream.read()))  # schemas.tables.read_rows says why
-        line = 0
-        for batch in table.iter_batches():
-            for values in batch.to_pylist():
-                line += 1
-                yield line, {column: value for column, value in values.items() if value is not None}
+        # Read by this thread alone: schemas.tables.read_rows says why.
+        table = pq.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False)
+        yield from enumerate(embedded.rows(table, name), start=1)
     except (OSError, ValueError) as error:
         if isinstance(error, ManifestError):
             raise

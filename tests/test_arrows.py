@@ -12,8 +12,10 @@ MAY_IMPORT = {
     "decoders": {"schemas"},
     "featurizers": {"schemas"},
     "loaders": {"schemas", "storage"},
+    "recipes": {"schemas"},
+    "scores": {"schemas"},
     "storage": set(),
-    "pipelines": {"schemas", "storage", "decoders", "featurizers"},
+    "pipelines": {"schemas", "storage", "decoders", "featurizers", "recipes", "scores"},
 }
 ROOMS = set(MAY_IMPORT)
 HOUSE = [*sorted(ROOMS), "benchmarks", "demo", "deploy", "examples", "runners"]
@@ -22,6 +24,8 @@ FORBIDDEN = {
     "decoders": {"apache_beam", "transformers", "whisper"},
     "loaders": {"apache_beam", "av", "decord", "whisper", "transformers"},
     "featurizers": {"av", "decord"},
+    "recipes": {"torch", "torchaudio", "apache_beam", "av", "transformers", "whisper"},
+    "scores": {"torch", "torchaudio", "apache_beam", "av", "transformers", "whisper"},
     "storage": {"torch", "torchaudio", "apache_beam", "av", "transformers", "whisper"},
 }
 BEAM_IN_FEATURIZERS = {"model_handler.py"}
@@ -41,6 +45,16 @@ FLOORS = {
         "build_corpus",
         "commands",
         "__main__",
+    ],
+    "recipes": [
+        "errors",
+        "disk names prompts",
+        "annotations media",
+        "recipe",
+        "manifest",
+        "speech captions qa mixed",
+        "registry",
+        "aveb",
     ],
 }
 MOST_FILES = 15

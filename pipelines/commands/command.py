@@ -18,6 +18,7 @@ usage: favor-data COMMAND …
   verify OUT                   check a corpus against itself, byte for byte
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
   plan PILOT --hours N         what a corpus of that size takes, from a small one
+  recipe NAME …                a public set as downloaded: its manifest, for build
 
 favor-data COMMAND --help says more; favor-data --version says which this is."""
 # What the extra `build` brings; without it a corpus can be read, and nothing else.
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "verify": _verify,
         "cache": _cache,
         "plan": _plan,
+        "recipe": _recipe,
     }
     if command not in commands:
         print(f"favor-data: unknown command {command!r}: one of {', '.join(commands)}", file=sys.stderr)
@@ -106,6 +108,12 @@ def _cache(arguments: list[str]) -> int:
 
 def _plan(arguments: list[str]) -> int:
     from pipelines.commands.make.estimate import run
+
+    return run(arguments)
+
+
+def _recipe(arguments: list[str]) -> int:
+    from pipelines.commands.make.recipe import run
 
     return run(arguments)
 

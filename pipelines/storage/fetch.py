@@ -17,7 +17,8 @@ from typing import IO, NamedTuple
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.errors import StorageError
-from pipelines.storage import files
+from pipelines.storage import files, parquet_cells
+from schemas.forms import embedded
 from schemas.reasons import MediaError, Reason
 
 TAR_SCHEME = "tar://"
@@ -59,7 +60,7 @@ def version(uri: str) -> str:
         MediaError: NOT_FOUND, UNREADABLE.
     """
     with _as_media_errors(uri):
-        path = TarMember.parse(uri).tar if uri.startswith(TAR_SCHEME) else uri
+        path = _file_of(uri)
         if files.is_local(path):
             status = _regular_file(path)
             return f"{status.st_size}-{status.st_mtime_ns}"
@@ -92,7 +93,17 @@ def sha256(path: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _file_of(uri: str) -> str:
+    """The file that holds it."""
+    if uri.startswith(TAR_SCHEME):
+        return TarMember.parse(uri).tar
+    return embedded.Cell.parse(uri).file if uri.startswith(embedded.SCHEME) else uri
+
+
 def _download(uri: str, copy: IO[bytes]) -> None:
+    if uri.startswith(embedded.SCHEME):
+        copy.write(parquet_cells.read(embedded.Cell.parse(uri), version(uri)))
+        return
     if not uri.startswith(TAR_SCHEME):
         with files.open_read(uri) as stream:
             shutil.copyfileobj(stream, copy, _READ_BYTES)
@@ -133,5 +144,7 @@ def _as_media_errors(uri: str) -> Iterator[None]:
         if files.is_local(uri):  # not a regular file, a loop of links, a name too long
             raise MediaError(Reason.UNREADABLE, str(error)) from error
         raise
-    except ValueError as error:  # Beam: a path with a NUL byte, or a scheme without a file system
+    except (
+        ValueError
+    ) as error:  # no Parquet file; Beam: a path with a NUL byte, a scheme without a file system
         raise MediaError(Reason.UNREADABLE, f"{uri}: {error}") from error

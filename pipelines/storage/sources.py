@@ -41,12 +41,13 @@ def read_sources(sources: Sequence[str], output: str) -> Iterator[InputRow]:
         elif glob.has_magic(source) and not Path(source).exists():
             yield from _pattern(source)
         else:
-            yield from _file(files.absolute(source), Path(source).name)
+            yield from _file(files.absolute(source), Path(source).name, named=True)
 
 
-def _file(path: str, name: str) -> Iterator[InputRow]:
+def _file(path: str, name: str, named: bool = False) -> Iterator[InputRow]:
+    """A .json is a list of rows only where it is named itself: elsewhere it may be a sidecar."""
     suffix = PurePosixPath(path).suffix.lower()
-    if suffix in MANIFESTS:
+    if suffix in MANIFESTS or (suffix == ".json" and named):
         yield from _manifest(path)
     elif suffix == ".tar":
         yield from _tar(path, name)
@@ -101,7 +102,7 @@ def _remote(source: str) -> Iterator[InputRow]:
         raise SourceError(f"{source} matches nothing (a folder's address ends in /)")
     prefix = source if source.endswith("/") else source.rpartition("/")[0] + "/"
     for path in paths:
-        yield from _file(path, path.removeprefix(prefix))
+        yield from _file(path, path.removeprefix(prefix), named=path == source)
 
 
 def _manifest(path: str) -> Iterator[InputRow]:

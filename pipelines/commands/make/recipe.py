@@ -1,0 +1,108 @@
+"""`favor-data recipe NAME --annotations … --media … --output manifest.jsonl`: a public set as a manifest."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.commands.options import Parser
+from pipelines.errors import UsageError
+from recipes.annotations import Annotations
+from recipes.errors import RecipeError
+from recipes.manifest import Outcome, Rows, write
+from recipes.media import MediaFolder
+from recipes.recipe import Recipe
+from recipes.registry import recipes
+
+
+def run(argv: Sequence[str]) -> int:
+    """Exit status: 0 at least one row, 1 none.
+
+    Raises:
+        UsageError: unusable arguments, or annotations that are not as their set publishes them.
+    """
+    ours = _parser().parse_args(argv)
+    if ours.list:
+        print(_list())
+        return 0
+    try:
+        return _one(ours)
+    except RecipeError as error:
+        raise UsageError(f"recipe {ours.name}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"recipe {ours.name}: {error}") from error
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="favor-data recipe",
+        description="A public set's own annotation files and a folder of media -> a manifest for build.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a set; --list names them")
+    parser.add_argument("--list", action="store_true", help="every set: its task, what it needs, its licence")
+    parser.add_argument(
+        "--annotations", nargs="+", type=Path, metavar="PATH", help="official files, or their folder"
+    )
+    parser.add_argument(
+        "--media", nargs="+", type=Path, metavar="DIR", help="folders below which the media lie"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the manifest (.jsonl)")
+    parser.add_argument(
+        "--prompt",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="ask this instead of the published prompt; several are drawn from",
+    )
+    return parser
+
+
+def _list() -> str:
+    """A block a set."""
+    return "\n".join(
+        f"{recipe.name} ({recipe.task}; {recipe.licence})\n"
+        f"  from   {recipe.download}\n  needs  {recipe.needs}"
+        + (f"\n  taken for granted: {recipe.assumed}" if recipe.assumed else "")
+        for recipe in recipes().values()
+    )
+
+
+def _one(ours: argparse.Namespace) -> int:
+    recipe = _recipe(ours.name)
+    for option in ("annotations", "media", "output"):
+        if not getattr(ours, option):
+            raise UsageError(f"recipe {recipe.name}: give --{option} ({recipe.needs})")
+    if ours.prompt and not recipe.prompts:
+        raise UsageError(f"recipe {recipe.name}: --prompt: this set has questions of its own")
+    annotations = Annotations(ours.annotations)
+    media = MediaFolder(ours.media)
+    rows = Rows(recipe, media, ours.output.parent, ours.prompt)
+    outcome = write(rows, recipe.records(annotations), ours.output)
+    print(summary(recipe.name, outcome, ours.output))
+    for remark, count in annotations.remarks.items():
+        print(f"  {remark}" + (f" ({count})" if count > 1 else ""))
+    if not outcome.rows:
+        seen = f"; there is {media.example()}" if media.files else "; no media there at all"
+        print(f"favor-data: no row: nothing under --media bears the names looked for{seen}", file=sys.stderr)
+    return 0 if outcome.rows else 1
+
+
+def _recipe(name: str | None) -> Recipe:
+    known = recipes()
+    if name is None or name not in known:
+        given = f"unknown set {name!r}" if name else "name a set"
+        raise UsageError(f"recipe: {given}: one of {', '.join(known)}, aveb (--list says more)")
+    return known[name]
+
+
+def summary(name: str, outcome: Outcome, output: Path) -> str:
+    """What was written and what was not, with the first few."""
+    lines = [f"{name}: {outcome.rows} rows: {output}"]
+    if outcome.left_out:
+        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(outcome.left_out.items()))
+        lines.append(f"  left out: {counts}; listed in {output}.left_out.tsv")
+        lines += [f"    {example}" for example in outcome.examples]
+    return "\n".join(lines)

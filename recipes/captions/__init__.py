@@ -1,0 +1,1 @@
+"""Sets of captions: of sounds, pictures, films."""

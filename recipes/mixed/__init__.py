@@ -1,0 +1,1 @@
+"""Sets that hold several tasks."""

@@ -1,0 +1,1 @@
+"""Rows of LLaVA, ShareGPT, OpenAI, VideoChat, Hugging Face -> the manifest's own."""

@@ -1,0 +1,1 @@
+"""Answers -> numbers: AVEB's eleven tasks, by the field's own metrics."""
