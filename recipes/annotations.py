@@ -173,6 +173,8 @@ class _Utf8:
         self._name = name
 
     def read(self, size: int = -1) -> bytes:
+        if size == 0:  # ijson asks what kind of stream this is
+            return b""
         while block := self._raw.read(size if size > 0 else _BLOCK):
             state = self._decoder.getstate()
             try:

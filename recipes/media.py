@@ -12,11 +12,12 @@ from recipes.errors import RecipeError
 _SUFFIXES = {
     "video": "mp4 mkv webm avi mov m4v flv ts mpg mpeg ogv 3gp wmv",
     "audio": "wav flac mp3 m4a ogg opus aac wma aif aiff",
-    "image": "jpg jpeg png webp bmp tif tiff gif heic",
+    "image": "jpg jpeg png webp bmp tif tiff heic",
+    "animation": "gif",
 }
 _KIND = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 #: Which kinds of file can give a modality, the best first: a film has sound, an animation is a film.
-_GIVES = {"video": ("video", "image"), "audio": ("audio", "video"), "image": ("image",)}
+_GIVES = {"video": ("video", "animation"), "audio": ("audio", "video"), "image": ("image", "animation")}
 
 
 class MediaFolder:
@@ -69,8 +70,13 @@ class MediaFolder:
 
 
 def kind_of(name: str) -> str | None:
-    """video, audio or image by a file name's suffix."""
+    """video, audio, image or animation by a file name's suffix."""
     return _stem(PurePosixPath(name).name)[1] or None
+
+
+def bare(name: str) -> str:
+    """A file's name without folders and a medium's suffix; other dots are the id's."""
+    return _stem(PurePosixPath(name).name)[0]
 
 
 def _stem(name: str) -> tuple[str, str]:

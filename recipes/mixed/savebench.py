@@ -8,7 +8,7 @@ from typing import Any
 
 from recipes.annotations import Annotations, required, texts
 from recipes.errors import RecipeError
-from recipes.media import kind_of
+from recipes.media import bare, kind_of
 from recipes.qa.nextqa import with_options
 from recipes.recipe import Recipe, Record, Talk, majority
 
@@ -77,11 +77,8 @@ def _media(
     media: dict[str, tuple[str, ...]] = {modality: (seen,)}
     if heard:
         media["audio"] = (heard[0],)
-    own = (
-        bool(heard)
-        and seen.rpartition(".")[0].rpartition("/")[2] == heard[0].rpartition(".")[0].rpartition("/")[2]
-    )
-    film, cut, _ = seen.rpartition("/")[2].partition("__")
+    own = bool(heard) and bare(seen) == bare(heard[0])
+    film, cut, _ = bare(seen).partition("__")
     whole: dict[str, tuple[str, ...]] = {modality: (film,)} if cut and "duration" in item else {}
     return media, whole, frozenset({"audio"}) if own and modality == "video" else frozenset()
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from recipes import names
 from recipes.annotations import Annotations, seconds, split_of
 from recipes.errors import RecipeError
+from recipes.media import bare
 from recipes.prompts import SOURCE_OF_SOUND
 from recipes.recipe import Recipe, Record
 
@@ -31,7 +31,7 @@ def record(place: str, cells: list[str], split: str | None) -> Record:
         name = f"{video}_{int(begins):06d}"
         media = names.clip(video, start, begins + SECONDS)
     elif len(cells) == SHORT:
-        name, label = Path(cells[0].strip()).stem, cells[1].strip()
+        name, label = bare(cells[0].strip()), cells[1].strip()
         video, _, start = name.rpartition("_")
         begins = seconds(place, start)
         media = (name,)
