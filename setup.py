@@ -4,7 +4,17 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-ROOMS = ["decoders", "favor_data", "featurizers", "loaders", "pipelines", "recipes", "schemas", "scores", "storage"]
+ROOMS = [
+    "decoders",
+    "favor_data",
+    "featurizers",
+    "loaders",
+    "pipelines",
+    "recipes",
+    "schemas",
+    "scores",
+    "storage",
+]
 
 # What reading a corpus takes, and nothing else: whoever only trains installs no more.
 CORE = [

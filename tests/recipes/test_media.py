@@ -36,7 +36,8 @@ def test_an_id_is_found(tmp_path: Path, there: str, modality: str, asked: str) -
 
 @pytest.mark.parametrize(
     ("there", "modality", "asked"),
-    [("x.mp4", "image", "x"), ("x.jpg", "video", "x"), ("x.jpg", "audio", "x"), ("xy.mp4", "video", "x"), ("X.mp4", "video", "x"),
+    [("x.mp4", "image", "x"), ("x.jpg", "video", "x"), ("x.jpg", "audio", "x"),
+     ("xy.mp4", "video", "x"), ("X.mp4", "video", "x"),
      (".x.mp4", "video", ".x"), ("x.mp4.part", "video", "x"), (".cache/x.mp4", "video", "x")],
 )  # fmt: skip
 def test_what_is_something_else_is_not_taken(tmp_path: Path, there: str, modality: str, asked: str) -> None:
