@@ -20,17 +20,27 @@ class NoHardwareDecoderError(RuntimeError):
     """This machine has no such GPU, driver or decoder library."""
 
 
+# The first shares the process's primary context. FFmpeg refuses that (ENOTSUP) where CUDA is in use already
+# with other flags than its own, as torch does: then every open file has a context of its own.
+_CONTEXTS: tuple[dict[str, str | bytes], ...] = ({"primary_ctx": "1"}, {})
+_held: list[HWAccel] = []  # as long as one is alive, its context need not be made anew for every file
+
+
 @functools.cache
 def accelerator(gpu: int) -> HWAccel:
-    """What `av.open` wants; a process's decoders on one GPU share its primary context.
+    """What `av.open` wants.
 
     Raises:
         NoHardwareDecoderError: FFmpeg cannot reach that GPU.
     """
-    settings = HWAccel("cuda", str(gpu), allow_software_fallback=True, options={"primary_ctx": "1"})
-    try:
-        settings.create(av.Codec(CODEC, "r"))
-    except (av.error.FFmpegError, NotImplementedError) as error:
-        detail = f"FFmpeg cannot reach NVIDIA GPU {gpu} (its driver has to be here too): {error}"
-        raise NoHardwareDecoderError(detail) from error
-    return settings
+    reasons: list[Exception] = []
+    for options in _CONTEXTS:
+        settings = HWAccel("cuda", str(gpu), allow_software_fallback=True, options=options)
+        try:
+            _held.append(settings.create(av.Codec(CODEC, "r")))
+        except (av.error.FFmpegError, NotImplementedError) as error:
+            reasons.append(error)
+        else:
+            return settings
+    detail = f"FFmpeg cannot reach NVIDIA GPU {gpu} (its driver has to be here too): {reasons[-1]}"
+    raise NoHardwareDecoderError(detail) from reasons[-1]

@@ -7,6 +7,7 @@ those that would try is ever asked.
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -42,6 +43,7 @@ REFUSED_TEXTS = (
 SIGNATURES = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"fLaC", b"FLV", b"ID3", b"0&\xb2u\x8ef\xcf\x11", b"FORM")
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # MPEG-4's, after four bytes of size
 
+_LOG = logging.getLogger(__name__)
 _GENPTS = 1  # AVFMT_FLAG_GENPTS
 
 av.logging.set_level(None)
@@ -86,7 +88,7 @@ def open_media(
     head = read_head(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        container = _open(descriptor, limits, head, options, hardware)
+        container = _open_on(hardware, descriptor, limits, head, options)
         try:
             if len(container.streams) > limits.streams:
                 raise MediaError(Reason.TOO_LARGE, f"{len(container.streams)} streams")
@@ -95,6 +97,19 @@ def open_media(
             container.close()
     finally:
         os.close(descriptor)
+
+
+def _open_on(
+    hardware: HWAccel | None, descriptor: int, limits: Limits, head: bytes, options: Mapping[str, str]
+) -> av.container.InputContainer:
+    """A file that opens without the GPU but not with it is the CPU's: its pictures are the same."""
+    if hardware is not None:
+        try:
+            return _open(descriptor, limits, head, options, hardware)
+        except MediaError as error:
+            _LOG.info("opened without the GPU: %s", error.detail)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+    return _open(descriptor, limits, head, options, None)
 
 
 def _open(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from featurizers.vision.tower import VisionTower
 
 FITS = ("crop", "squash")
-BATCH_CPU, BATCH_GPU = 8, 128
+BATCH_CPU, BATCH_GPU = 8, 256
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,4 @@ class VisionFeaturizer(Featurizer):
 
     @property
     def rows_per_call(self) -> int:
-        return 256 if self.arithmetic.device == "cpu" else 8 * BATCH_GPU
+        return 256 if self.arithmetic.device == "cpu" else 4 * BATCH_GPU

@@ -16,7 +16,7 @@ from featurizers.whisper import download
 from schemas.features import Fingerprint
 from schemas.media import Modality
 
-BATCH_CPU, BATCH_GPU = 1, 16
+BATCH_CPU, BATCH_GPU = 1, 32
 SAMPLES_PER_WINDOW = 480_000  # 30 s, as whisper.audio.N_SAMPLES
 
 # name -> width, heads, encoder layers, decoder layers, mel bands, vocabulary (openai-whisper's checkpoints)
@@ -118,7 +118,7 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
 
     @property
     def rows_per_call(self) -> int:
-        return 16 if self.arithmetic.device == "cpu" else 4 * BATCH_GPU
+        return 16 if self.arithmetic.device == "cpu" else 2 * BATCH_GPU
 
     def prepare(self) -> None:
         self.fingerprint()
