@@ -22,7 +22,7 @@ class NoHardwareDecoderError(RuntimeError):
 
 # The first shares the process's primary context. FFmpeg refuses that (ENOTSUP) where CUDA is in use already
 # with other flags than its own, as torch does: then every open file has a context of its own.
-_CONTEXTS: tuple[dict[str, str | bytes], ...] = ({"primary_ctx": "1"}, {})
+_CONTEXTS: tuple[dict[str, object], ...] = ({"primary_ctx": "1"}, {})
 _held: list[HWAccel] = []  # as long as one is alive, its context need not be made anew for every file
 
 
