@@ -23,7 +23,6 @@ from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus,
 from pipelines.steps.decode import OUTCOMES, DecodeMedia
 from pipelines.steps.featurize import Featurize
 from pipelines.steps.finish import ACCOUNTS, REJECTIONS, Finish, LedgerRows
-from pipelines.steps.inputs import ReadInputs
 from pipelines.steps.needs import FindNeeds
 from pipelines.steps.plan import PARTS, REJECTED, MergeRows, PlanSamples
 from pipelines.steps.probe import ProbeMedia
@@ -35,24 +34,25 @@ class Built(NamedTuple):
 
     Attributes:
         corpus: one schemas.corpus.Corpus, once its files are written.
-        index: the corpus's index rows, once their shards are written.
+        samples: the corpus's index rows, those of earlier builds among them, once their shards are written.
         rejections: the ledger rows of rejected inputs: the job's error output.
     """
 
     corpus: beam.PCollection
-    index: beam.PCollection
+    samples: beam.PCollection
     rejections: beam.PCollection
 
 
-def build_corpus(root: beam.Pipeline, build: Build) -> Built:
-    """The graph."""
-    corpus = root | "Read corpus" >> ReadCorpus(build.output)
-    rows = root | "Read sources" >> ReadInputs(build.inputs)
+def build_corpus(rows: beam.PCollection, build: Build) -> Built:
+    """The graph, from InputRows on."""
+    corpus = rows.pipeline | "Read corpus" >> ReadCorpus(build.output)
     probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits)
     planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(build.clip_ns)
     samples = planned[PARTS] | "Merge rows" >> MergeRows()
 
-    others = {"rows": rows, "ledger": corpus["ledger"]} | "Other inputs" >> OtherInputs()
+    others = {"rows": rows, "ledger": corpus["ledger"]} | "Other inputs" >> (
+        OtherInputs(build.output, build.products)
+    )
     compared = {"samples": samples, "index": corpus["index"], "others": others} | "Compare" >> (
         CompareWithCorpus(build.products)
     )

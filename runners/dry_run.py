@@ -12,11 +12,13 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.options.pipeline_options import SetupOptions
 
+from pipelines.build import prepare
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
-from pipelines.commands.make.build import prepare
 from pipelines.errors import UsageError
+from pipelines.launch import look
 from pipelines.progress import Progress
+from pipelines.steps.inputs import ReadInputs
 from runners.graph import Proto, describe
 
 NOWHERE = (
@@ -29,7 +31,7 @@ NOWHERE = (
 )
 
 
-def job(arguments: Sequence[str]) -> Proto:
+def proto_of(arguments: Sequence[str]) -> Proto:
     """The portable proto of the job that these arguments of `favor-data build` would submit.
 
     Raises:
@@ -39,7 +41,8 @@ def job(arguments: Sequence[str]) -> Proto:
     asked, beams = options.parse([*NOWHERE, *arguments])
     beams.view_as(SetupOptions).save_main_session = False
     pipeline = beam.Pipeline(options=beams)
-    build_corpus(pipeline, prepare(asked, Progress(None)))
+    job = look(asked, prepare(asked, Progress(None)))
+    build_corpus(pipeline | "Read sources" >> ReadInputs(job.path), job.build)
     return pipeline.run().job.proto_pipeline
 
 
@@ -47,7 +50,7 @@ def main() -> int:
     """Exit status: 2 for unusable arguments."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--json"]
     try:
-        proto = job(arguments)
+        proto = proto_of(arguments)
     except (UsageError, ImportError) as error:
         print(f"runners: {error}", file=sys.stderr)
         return 2

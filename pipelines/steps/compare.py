@@ -8,6 +8,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.changes import check_same_columns
 from pipelines.products import Products
 from pipelines.records import PlannedSample, Row
 from pipelines.steps.plan import merge
@@ -102,7 +103,14 @@ def _compare(element: tuple[str, Mapping[str, Iterable[Any]]], made: list[str]) 
 @beam.typehints.with_input_types(rows=InputRow, ledger=KeyedRow)
 @beam.typehints.with_output_types(KeyedRow)
 class OtherInputs(beam.PTransform):
-    """(input, ledger row) of the inputs that this build does not name."""
+    """(input, ledger row) of the inputs that this build does not name.
+
+    A corpus that has some must have been made with the same columns: the job fails where it was not.
+    """
+
+    def __init__(self, output: str, products: Products) -> None:
+        super().__init__()
+        self._not_named = _NotNamed(output, products)
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """`inputs`: {"rows": InputRow, "ledger": (input, row)}."""
@@ -110,11 +118,27 @@ class OtherInputs(beam.PTransform):
         return (
             {"rows": inputs["rows"] | "Input names" >> names, "ledger": inputs["ledger"]}
             | "By input" >> beam.CoGroupByKey()
-            | "Not named" >> beam.FlatMap(_not_named).with_output_types(KeyedRow)
+            | "Not named" >> beam.ParDo(self._not_named)
         )
 
 
-def _not_named(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[KeyedRow]:
-    name, joined = element
-    if not list(joined["rows"]):
-        yield from ((name, row) for row in joined["ledger"])
+@beam.typehints.with_output_types(KeyedRow)
+class _NotNamed(beam.DoFn):
+    """A launcher says so before the job begins; rows out of somebody's pipeline are known only here."""
+
+    def __init__(self, output: str, products: Products) -> None:
+        self._output = output
+        self._products = products
+
+    def setup(self) -> None:
+        self._checked = False
+
+    def process(self, element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[KeyedRow]:
+        name, joined = element
+        if list(joined["rows"]):
+            return
+        for row in joined["ledger"]:
+            if not self._checked:
+                check_same_columns(self._output, self._products, [name])
+                self._checked = True
+            yield name, row

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.build_corpus import build_corpus
 from pipelines.commands.command import main
 from pipelines.steps.decode import DecodeMedia
 from pipelines.steps.featurize import WriteFeatures
+from pipelines.steps.inputs import staged
 
 from .conftest import WHISPER, ffmpeg, manifest, pictures
 
@@ -196,11 +196,11 @@ def test_retry_looks_again_at_what_was_rejected_for_that_reason(
     assert build(source, output, features) == 0
     looked_at: list[str] = []
 
-    def noted(root, build):
-        looked_at.extend(Path(row.input).name for row in build.rows)
-        return build_corpus(root, build)
+    def noted(rows, path, output):
+        looked_at.extend(Path(row.input).name for row in rows)
+        return staged(rows, path, output)
 
-    monkeypatch.setattr("pipelines.build_corpus.build_corpus", noted)
+    monkeypatch.setattr("pipelines.steps.inputs.staged", noted)
     assert build(source, output, features, "--retry", "timed_out") == 0
     assert looked_at == []
     assert build(source, output, features, "--retry", "not_media,timed_out") == 0

@@ -8,11 +8,13 @@ import apache_beam as beam
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.typehints import typehints
 
+from pipelines.build import prepare
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
 from pipelines.commands.command import main
-from pipelines.commands.make.build import prepare
+from pipelines.launch import look
 from pipelines.progress import Progress
+from pipelines.steps.inputs import ReadInputs
 
 
 class Outputs(PipelineVisitor):
@@ -35,7 +37,8 @@ def test_no_step_hands_on_elements_without_a_type(tmp_path: Path, features: list
     (tmp_path / "a.mp4").touch()
     asked, beams = options.parse([str(tmp_path), "--output", str(tmp_path / "out"), *features])
     root = beam.Pipeline(options=beams)
-    build_corpus(root, prepare(asked, Progress(None)))
+    job = look(asked, prepare(asked, Progress(None)))
+    build_corpus(root | "Read sources" >> ReadInputs(job.path), job.build)
     outputs = Outputs()
     root.visit(outputs)
     assert len(outputs.found) > 60

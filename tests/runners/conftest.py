@@ -6,10 +6,12 @@ import apache_beam as beam
 import pytest
 from apache_beam.transforms import environments
 
+from pipelines.build import prepare
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
-from pipelines.commands.make.build import prepare
+from pipelines.launch import look
 from pipelines.progress import Progress
+from pipelines.steps.inputs import ReadInputs
 
 L4 = "type:nvidia-l4;count:1;install-nvidia-driver"
 IMAGE = "example/favor-data:1"
@@ -26,7 +28,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         models = ("--whisper", "random:tiny", "--clip", "random:vit-b-32")
         asked, beams = options.parse([str(folder), "--output", str(folder / "out"), *models, *arguments])
         root = beam.Pipeline(options=beams)
-        build_corpus(root, prepare(asked, Progress(None)))
+        job = look(asked, prepare(asked, Progress(None)))
+        build_corpus(root | "Read sources" >> ReadInputs(job.path), job.build)
         docker = environments.DockerEnvironment.from_container_image(
             IMAGE, artifacts=environments.python_sdk_dependencies(beams)
         )

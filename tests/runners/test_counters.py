@@ -4,16 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import apache_beam as beam
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
-from pipelines.commands.make.build import prepare
-from pipelines.counters import counted
-from pipelines.progress import Progress
-from pipelines.steps import inputs
+from pipelines.launch import launch
 from runners import tools
 from runners.clips import make_clips
 from runners.engines import ENGINES
@@ -46,13 +41,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]
 def run(media: Path, output: Path, arguments: list[str]) -> dict[str, int]:
     models = ["--whisper", "random:tiny", "--clip", "none", "--shard-size", "200kB"]
     asked, beams = options.parse([*arguments, str(media), "--output", str(output), *models])
-    build = prepare(asked, Progress(None))
-    root = beam.Pipeline(options=beams)
-    build_corpus(root, build)
-    with inputs.staged(build.rows, build.inputs, build.output):
-        result = root.run()
-        result.wait_until_finish()
-    return counted(result)
+    return launch(asked, beams, warn=print).counters
 
 
 def test_counters_equal_the_ledger(engine: list[str], media: Path, tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import apache_beam as beam
 import pyarrow.parquet as pq
 from apache_beam.metrics import monitoring_infos
 
+from pipelines.build import prepare
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
-from pipelines.commands.make.build import prepare
+from pipelines.launch import look
 from pipelines.progress import Progress
 from pipelines.steps import inputs
 from runners.clips import make_clips
@@ -20,11 +21,11 @@ def test_a_sample_takes_less_than_ten_kilobytes_through_all_shuffles(tmp_path: P
     make_clips(tmp_path / "media", 4)
     models = ["--whisper", "random:tiny", "--clip", "none"]
     asked, beams = options.parse([str(tmp_path / "media"), "--output", str(tmp_path / "out"), *models])
-    build = prepare(asked, Progress(None))
+    job = look(asked, prepare(asked, Progress(None)))
     root = beam.Pipeline(options=beams)
-    build_corpus(root, build)
+    build_corpus(root | "Read sources" >> inputs.ReadInputs(job.path), job.build)
     proto = root.to_runner_api()
-    with inputs.staged(build.rows, build.inputs, build.output):
+    with inputs.staged(job.rows, job.path, job.build.output):
         result = root.run()
         result.wait_until_finish()
 

@@ -67,11 +67,11 @@ def test_what_is_equal_stands_and_what_is_edited_or_dropped_leaves(
         assert_that(compared[LEAVING], equal_to(leaving), label="leaving")
 
 
-def test_other_inputs_are_those_that_this_build_does_not_name() -> None:
+def test_other_inputs_are_those_that_this_build_does_not_name(tmp_path: Path, products: Products) -> None:
     ledger = [(name, ledger_row(name)) for name in ("named", "other")]
     with in_process() as pipeline:
         others = {
             "rows": pipeline | "Rows" >> beam.Create([InputRow(input="named", id="x", media="named")]),
             "ledger": pipeline | "Ledger" >> beam.Create(ledger),
-        } | OtherInputs()
+        } | OtherInputs(str(tmp_path), products)
         assert_that(others, equal_to([ledger[1]]))

@@ -79,9 +79,16 @@ def check_columns(output: str, rows: Sequence[InputRow], ledger: Ledger, product
     """Raises:
     OtherColumnsError: inputs that this build does not name were made with other columns.
     """
-    others = set(ledger) - {row.input for row in rows}
+    if others := set(ledger) - {row.input for row in rows}:
+        check_same_columns(output, products, others)
+
+
+def check_same_columns(output: str, products: Products, others: Collection[str]) -> None:
+    """Raises:
+    OtherColumnsError: what the corpus holds was made with other columns; `others` are inputs of it.
+    """
     path = files.join(output, CORPUS_NAME)
-    if not others or not files.exists(path):
+    if not files.exists(path):
         return
     corpus = Corpus.model_validate_json(files.read_bytes(path))
     if products_of_build(corpus.columns, corpus.options).names() != products.names():

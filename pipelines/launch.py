@@ -1,0 +1,170 @@
+"""What a launcher does around the graph: inputs in, a job run, what became of it out."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
+
+from decoders.processes.zygote import ZYGOTE
+from pipelines.build import Build, prepare
+from pipelines.changes import check_columns, read_ledger, sign, to_build
+from pipelines.counters import counted
+from pipelines.errors import StorageError, UsageError
+from pipelines.profile import seconds_by_stage
+from pipelines.progress import Progress
+from pipelines.settings import Settings
+from pipelines.steps import inputs
+from pipelines.steps.finish import corpus_bytes
+from pipelines.storage import files
+from pipelines.storage.sources import read_sources
+from schemas.corpus import CORPUS_NAME, Corpus
+from schemas.manifest import InputRow
+
+HERE = ("DirectRunner", "FnApiRunner")  # runners that decode in this process
+Bar = Callable[[Progress], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A build and its inputs.
+
+    Attributes:
+        rows: those to look at.
+        path: the file from which the graph reads them, while `inputs.staged` holds them there.
+        named: the names of all inputs that the user gave.
+    """
+
+    build: Build
+    rows: tuple[InputRow, ...]
+    path: str
+    named: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What became of a job.
+
+    Attributes:
+        seconds: by stage of this job, and "build" for the whole; empty where there was nothing to do.
+        counters: pipelines/counters.py says which; empty as well.
+    """
+
+    output: str
+    corpus: Corpus
+    named: frozenset[str]
+    seconds: dict[str, float]
+    counters: dict[str, int]
+
+
+def launch(
+    asked: Settings,
+    beams: PipelineOptions,
+    warn: Callable[[str], object],
+    bar: Bar | None = None,
+) -> Launched:
+    """Builds, or finds nothing to do.
+
+    Args:
+        warn: is told, before the work begins, of what will be no use to train on.
+        bar: shows how far the work is.
+
+    Raises:
+        UsageError, ManifestError, ModelUnavailable: what was asked for cannot be done; nothing is written.
+        StorageError: a storage failed; what is done is kept, and the same call goes on from there.
+    """
+    FileSystems.set_options(beams)  # an object store's address and keys
+    with ExitStack() as stack:
+        progress = Progress(_progress_file(stack) if bar else None)
+        job = look(asked, prepare(asked, progress))
+        for column, featurizer in job.build.featurizers.items():
+            if featurizer.untrained:
+                warn(f"column {column} is made with UNTRAINED weights ({featurizer.model}): "
+                     "a smoke test, not features")  # fmt: skip
+        seconds, counters = (
+            _run(job, beams, bar(progress) if bar else nullcontext()) if job.rows else ({}, {})
+        )
+        _sweep(job.build)  # also with nothing to do: the last build may have been killed at its very end
+    corpus = _with_seconds(job.build.output, seconds)
+    return Launched(job.build.output, corpus, job.named, seconds, counters)
+
+
+def look(asked: Settings, build: Build) -> Job:
+    """Which inputs the SOURCEs hold, and which of them the corpus does not settle.
+
+    Raises:
+        UsageError, ManifestError, StorageError.
+    """
+    given = {row.input: row for row in read_sources(asked.sources, build.output)}  # what two name is one
+    rows = sign(given.values(), build.products, build.clip_ns)
+    ledger = read_ledger(build.output)
+    check_columns(build.output, rows, ledger, build.products)
+    lacking = to_build(rows, ledger, asked.retry)
+    if lacking:
+        _check_writable(build.output)
+    return Job(build, lacking, files.staging_path(build.output), frozenset(given))
+
+
+def _check_writable(output: str) -> None:
+    probe = files.join(output, files.STAGING, "writable")
+    try:
+        files.write_bytes(probe, output, b"writable")
+        files.delete(probe)
+    except (StorageError, ValueError) as error:
+        raise UsageError(f"--output: {error}") from error
+
+
+def _progress_file(stack: ExitStack) -> str:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="favor-data-"))
+    path = Path(folder) / "progress"
+    path.touch()
+    return str(path)
+
+
+def _run(
+    job: Job, beams: PipelineOptions, bar: AbstractContextManager[object]
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Seconds and counters."""
+    if beams.view_as(StandardOptions).runner in HERE:
+        ZYGOTE.start()  # its imports beside ours
+    from pipelines.build_corpus import build_corpus  # RunInference takes torch with it: seconds
+
+    beams.view_as(SetupOptions).save_main_session = False
+    root = beam.Pipeline(options=beams)
+    started = time.monotonic()
+    try:
+        with inputs.staged(job.rows, job.path, job.build.output), bar, root:
+            build_corpus(root | "Read sources" >> inputs.ReadInputs(job.path), job.build)
+    except StorageError as error:
+        raise StorageError(str(error).partition(" [while running")[0]) from error  # Beam adds its step
+    except RuntimeError as error:  # a runner gives a worker's error back as text
+        if found := re.search(r"StorageError: (.*?)(?: \[while running|$)", str(error), re.MULTILINE):
+            raise StorageError(found[1]) from error
+        raise
+    finally:
+        _sweep(job.build)
+    seconds = {"build": round(time.monotonic() - started, 3), **seconds_by_stage(root.result)}
+    return seconds, counted(root.result)
+
+
+def _sweep(build: Build) -> None:
+    files.sweep(build.output)
+    files.sweep(build.cache.root)
+
+
+def _with_seconds(output: str, seconds: dict[str, float]) -> Corpus:
+    path = files.join(output, CORPUS_NAME)
+    corpus = Corpus.model_validate_json(files.read_bytes(path))
+    if seconds:
+        corpus.seconds = {"media": corpus.seconds["media"], **seconds}
+        files.write_bytes(path, output, corpus_bytes(corpus))
+        files.sweep(output)
+    return corpus
