@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import build
 from pipelines.commands.command import main
-from pipelines.commands.make import build
 
 
 def test_decord_where_it_is_missing(
