@@ -16,8 +16,8 @@ from featurizers.featurizer import Featurizer
 from featurizers.registry import resolve
 from pipelines.errors import UsageError
 from pipelines.members import Members
+from pipelines.metrics.progress import Progress
 from pipelines.products import Products, products_of_build
-from pipelines.progress import Progress
 from pipelines.settings import Settings
 from pipelines.storage import files
 from pipelines.storage.cache import Cache

@@ -17,10 +17,10 @@ from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, 
 from decoders.processes.zygote import ZYGOTE
 from pipelines.build import Build, prepare
 from pipelines.changes import check_columns, read_ledger, sign, to_build
-from pipelines.counters import counted
 from pipelines.errors import StorageError, UsageError
-from pipelines.profile import seconds_by_stage
-from pipelines.progress import Progress
+from pipelines.metrics.counters import counted
+from pipelines.metrics.profile import seconds_by_stage
+from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings
 from pipelines.steps import inputs
 from pipelines.steps.finish import corpus_bytes
@@ -55,7 +55,7 @@ class Launched:
 
     Attributes:
         seconds: by stage of this job, and "build" for the whole; empty where there was nothing to do.
-        counters: pipelines/counters.py says which; empty as well.
+        counters: pipelines/metrics/counters.py says which; empty as well.
     """
 
     output: str

@@ -17,7 +17,7 @@ from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
 from pipelines.errors import UsageError
 from pipelines.launch import look
-from pipelines.progress import Progress
+from pipelines.metrics.progress import Progress
 from pipelines.steps.inputs import ReadInputs
 from runners.graph import Proto, describe
 

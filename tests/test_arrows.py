@@ -37,7 +37,7 @@ FLOORS = {
     "pipelines": [
         "errors",
         "storage",
-        "counters profile progress records placement",
+        "metrics records placement",
         "products settings",
         "keep members",
         "build changes",

@@ -23,9 +23,9 @@ from featurizers.running import accelerators
 from featurizers.running.sharing import distinct
 from pipelines.build import Build
 from pipelines.keep import flac, jpeg
+from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
 from pipelines.products import PLACEMENT, Product, Stream
-from pipelines.profile import timed
 from pipelines.records import Rejection
 from pipelines.steps.needs import Need
 from pipelines.storage import fetch

@@ -12,8 +12,8 @@ from decoders.processes.pool import workers_at_work
 from featurizers.featurizer import Features, Featurizer
 from featurizers.registry import load
 from featurizers.running.model_handler import EncodingFailed, FeaturizerHandler
-from pipelines.profile import encoder_namespace, timed
-from pipelines.progress import Progress
+from pipelines.metrics.profile import encoder_namespace, timed
+from pipelines.metrics.progress import Progress
 from pipelines.records import Rejection
 from pipelines.steps.decode import EncoderInput, Outcome, Slot
 from pipelines.storage.cache import Cache

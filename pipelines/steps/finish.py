@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.build import Facts
-from pipelines.counters import INPUTS_DONE, count, rejected
+from pipelines.metrics.counters import INPUTS_DONE, count, rejected
 from pipelines.records import AccountOfInput, InputOutcome, Row
 from pipelines.steps.shards import after
 from pipelines.storage import files

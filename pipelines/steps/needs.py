@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from pipelines.counters import CACHE_HITS, CACHE_MISSES, count
+from pipelines.metrics.counters import CACHE_HITS, CACHE_MISSES, count
+from pipelines.metrics.progress import Progress
 from pipelines.placement import from_bytes
 from pipelines.products import STREAM_OF, Product, Products, Stream
-from pipelines.progress import Progress
 from pipelines.records import PlannedSample
 from pipelines.storage.cache import Cache
 from schemas.grid import Grid, ns_to_seconds

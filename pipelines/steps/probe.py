@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
-from pipelines.profile import timed
+from pipelines.metrics.profile import timed
 from pipelines.records import Probed, Rejection
 from pipelines.storage import fetch
 from pipelines.storage.cache import Cache, memo_key

@@ -7,10 +7,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipelines.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.errors import StorageError
 from pipelines.members import Members
-from pipelines.profile import timed
+from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
+from pipelines.metrics.profile import timed
 from pipelines.records import PlannedSample, Row
 from pipelines.steps.assemble import Ready
 from pipelines.storage import files

@@ -10,7 +10,7 @@ from pipelines.build import prepare
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
 from pipelines.launch import look
-from pipelines.progress import Progress
+from pipelines.metrics.progress import Progress
 from pipelines.steps.inputs import ReadInputs
 
 L4 = "type:nvidia-l4;count:1;install-nvidia-driver"

@@ -1,5 +1,6 @@
 """A job's counters against the ledger that it wrote, in process and on Beam's Prism."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]
         and "prism" not in os.environ.get("FAVOR_DATA_ENGINES", "")
     ):
         pytest.skip("Prism is not built: FAVOR_DATA_ENGINES=prism builds it, with Go")
+    logging.getLogger("apache_beam.utils.subprocess_server").setLevel(logging.ERROR)  # speaks after the end
     try:
         with ENGINES[request.param](tmp_path / "run") as arguments:
             yield arguments

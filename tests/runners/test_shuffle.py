@@ -11,7 +11,7 @@ from pipelines.build import prepare
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
 from pipelines.launch import look
-from pipelines.progress import Progress
+from pipelines.metrics.progress import Progress
 from pipelines.steps import inputs
 from runners.clips import make_clips
 from runners.graph import shuffles

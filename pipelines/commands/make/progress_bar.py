@@ -1,4 +1,4 @@
-"""The bar of a build on this machine: it reads what the workers append (pipelines/progress.py)."""
+"""The bar of a build on this machine: it reads what the workers append (pipelines/metrics/progress.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipelines.progress import Progress
+from pipelines.metrics.progress import Progress
 
 _REFRESH_S, _REFRESH_LOG_S = 0.5, 30.0  # on a terminal, in a log
 _BEFORE = "{desc} [{elapsed}]"

@@ -8,8 +8,8 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from decoders.limits import Limits
 from featurizers.registry import resolve
+from pipelines.metrics.progress import Progress
 from pipelines.products import PLACEMENT, Products, Stream
-from pipelines.progress import Progress
 from pipelines.records import Rejection
 from pipelines.steps.decode import OUTCOMES, DecodeMedia, Slot
 from pipelines.steps.needs import Need

@@ -5,8 +5,8 @@ from apache_beam.testing.util import assert_that, equal_to
 from featurizers.featurizer import Features
 from featurizers.registry import load, resolve
 from featurizers.running.model_handler import EncodingFailed
+from pipelines.metrics.progress import Progress
 from pipelines.placement import AudioPlacement, FramePlacement
-from pipelines.progress import Progress
 from pipelines.records import Rejection
 from pipelines.steps.decode import Slot
 from pipelines.steps.featurize import Featurize, WriteFeatures

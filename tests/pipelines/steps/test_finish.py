@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines.build import Facts
-from pipelines.counters import counted
+from pipelines.metrics.counters import counted
 from pipelines.records import InputOutcome, Rejection, Row, SampleOutcome
 from pipelines.steps.finish import ACCOUNTS, REJECTIONS, Finish, LedgerRows
 from schemas.corpus import Corpus

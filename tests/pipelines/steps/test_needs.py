@@ -5,9 +5,9 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines.counters import CACHE_HITS, CACHE_MISSES, counted
+from pipelines.metrics.counters import CACHE_HITS, CACHE_MISSES, counted
+from pipelines.metrics.progress import Progress
 from pipelines.products import PLACEMENT, Products
-from pipelines.progress import Progress
 from pipelines.steps.needs import FindNeeds
 from pipelines.storage.cache import Cache
 

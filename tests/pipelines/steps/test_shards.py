@@ -7,8 +7,8 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.testing.util import assert_that
 
-from pipelines.counters import BYTES, SAMPLES, SHARDS, counted
 from pipelines.members import Members
+from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, counted
 from pipelines.products import Products
 from pipelines.records import PlannedSample, Row
 from pipelines.steps.assemble import Ready

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from featurizers.running.sharing import LOAD_METRIC
-from pipelines.counters import MICROSECONDS, NAMESPACE, count
+from pipelines.metrics.counters import MICROSECONDS, NAMESPACE, count
 
 _ENCODE = "inference_batch_latency_micro_secs"  # RunInference's own
 
