@@ -81,7 +81,6 @@ class Linear:
         result: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, name, [], algorithm)
         return result
 
-
     def _rows(self, x: Tensor) -> Tensor:
         """Threads share the blocks out; each works on its own by one thread of oneDNN's."""
         blocks = x.reshape(-1, x.shape[-1]).split(_BLOCK)
