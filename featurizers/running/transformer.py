@@ -83,7 +83,7 @@ class Linear:
 
     def _rows(self, x: Tensor) -> Tensor:
         """Threads share the blocks out; each works on its own by one thread of oneDNN's."""
-        blocks = x.reshape(-1, x.shape[-1]).split(_BLOCK)
+        blocks = torch.split(x.reshape(-1, x.shape[-1]), _BLOCK)
         threads = min(torch.get_num_threads(), len(blocks))
         inference = torch.is_inference_mode_enabled()
 
