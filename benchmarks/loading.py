@@ -35,7 +35,7 @@ import webdataset as wds
 from loaders.corpus import Corpus, open_corpus
 from loaders.dataset import CorpusDataset
 from loaders.loader import CorpusLoader
-from loaders.plan import Phase
+from loaders.schedule.phase import Phase
 from loaders.streaming import StreamingCorpus
 from loaders.synchronise import Synchronise
 from schemas.corpus import INDEX_NAME, shard_name

@@ -4,42 +4,76 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from loaders.storage import Storage
+from loaders.cache import LocalCache
+from loaders.memory import empty
+from loaders.storage import Bytes, Storage
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, snapshot_index_name
 from schemas.corpus import Corpus as CorpusFile
+from schemas.media import Modality
+
+_READING = ["key", "shard", "offset", "size", "sha256"]  # the columns that a worker needs
+_DIGEST_ROWS = 1 << 20
 
 
 class CorpusError(ValueError):
     """A corpus that cannot be read as asked: one line that says what is wrong."""
 
 
+class Place(NamedTuple):
+    """Where a sample's bytes lie: `size` bytes from `offset` on of a shard, a path inside the corpus."""
+
+    shard: str
+    offset: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Corpus:
-    """Rows of one index; `table` has the columns of schemas.tables.INDEX."""
+    """Rows of one index; `table` has the columns of schemas.tables.INDEX.
+
+    Pickled, it is small: the columns that reading needs lie in a temporary file that other processes of this
+    machine map, for as long as this object lives. There `table` has only those.
+    """
 
     root: str
     storage: Storage
     table: pa.Table
+    cache: LocalCache | None = None
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"root": self.root, "storage": self.storage, "cache": self.cache, "mapped": self._mapped}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        with pa.memory_map(state.pop("mapped")) as file:
+            self.__dict__.update(state, table=pa.ipc.open_file(file).read_all())
 
     @cached_property
     def digest(self) -> str:
         """SHA-256, hex, of which samples these are, in order: what a checkpoint is checked against."""
         hasher = hashlib.sha256()
-        for key, sha256 in zip(self.table["key"].to_pylist(), self.table["sha256"].to_pylist(), strict=True):
-            hasher.update(f"{key} {sha256}\n".encode())
+        for start in range(0, len(self), _DIGEST_ROWS):
+            rows = self.table.select(["key", "sha256"]).slice(start, _DIGEST_ROWS).combine_chunks()
+            lines = pc.binary_join_element_wise(rows["key"], rows["sha256"], " ")
+            lines = pc.binary_join_element_wise(lines, "", "\n").combine_chunks()
+            hasher.update(lines.buffers()[2].slice(0, pc.sum(pc.binary_length(lines)).as_py()))
         return hasher.hexdigest()
 
     @cached_property
@@ -52,47 +86,166 @@ class Corpus:
         """int64 [samples]: how many each sample has."""
         return np.asarray(self.table["conversations"].to_numpy(), dtype=np.int64)
 
+    @cached_property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """int64 [samples]."""
+        return np.asarray(self.table["offset"].to_numpy())
 
-def open_corpus(root: str | os.PathLike[str], *, where: Any = None, snapshot: str | None = None) -> Corpus:
+    @cached_property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """int64 [samples], in bytes."""
+        return np.asarray(self.table["size"].to_numpy())
+
+    @cached_property
+    def shard_numbers(self) -> npt.NDArray[np.int32]:
+        """int32 [samples]: the same number for samples of one shard."""
+        return np.asarray(self._shards.indices.to_numpy())
+
+    @cached_property
+    def sound_columns(self) -> frozenset[str]:
+        """The features that come from sound.
+
+        Raises:
+            CorpusError: corpus.json does not say.
+        """
+        columns = _corpus_file(self.storage).columns
+        if not columns:
+            raise CorpusError(f"{self.root}/{CORPUS_NAME} does not say which columns are sound")
+        return frozenset(name for name, column in columns.items() if column.modality == Modality.AUDIO)
+
+    def key(self, row: int) -> str:
+        return str(self._keys[row])
+
+    def sha256(self, row: int) -> str:
+        """Hex, of the bytes at the row's place."""
+        return str(self._sha256[row])
+
+    def place(self, row: int) -> Place:
+        shard = str(self._shard_names[self.shard_numbers[row]])
+        return Place(shard, int(self.offsets[row]), int(self.sizes[row]))
+
+    def read(self, place: Place) -> Bytes:
+        """uint8 [size], writable and not shared; from this machine's cache where there is one.
+
+        Raises:
+            FileNotFoundError: no such shard.
+            EOFError: the shard ends before the place does.
+        """
+        if self.cache is None:
+            return self.storage.read_range(*place)
+        data = empty((place.size,))
+        fetch = partial(self._fetch, place.shard)
+        if self.cache.read_into(self._version(place.shard), place.offset, data.data, fetch) < place.size:
+            raise EOFError(f"{self.root}/{place.shard} ends before byte {place.offset + place.size}")
+        return data
+
+    def forget(self, place: Place) -> bool:
+        """Removes a place from the cache: its bytes may be bad there alone. Whether it was there."""
+        if self.cache is None:
+            return False
+        return self.cache.forget(self._version(place.shard), place.offset, place.size)
+
+    def where(self, row: int) -> str:
+        """For people."""
+        return f"sample {self.key(row)} at byte {self.offsets[row]} of {self.root}/{self.place(row).shard}"
+
+    @cached_property
+    def _keys(self) -> pa.Array:
+        return self.table["key"].combine_chunks()
+
+    @cached_property
+    def _sha256(self) -> pa.Array:
+        return self.table["sha256"].combine_chunks()
+
+    @cached_property
+    def _shards(self) -> pa.DictionaryArray:
+        shards = self.table["shard"].combine_chunks()
+        return shards if isinstance(shards, pa.DictionaryArray) else shards.dictionary_encode()
+
+    @cached_property
+    def _shard_names(self) -> list[str]:
+        names: list[str] = self._shards.dictionary.to_pylist()
+        return names
+
+    @cached_property
+    def _mapped(self) -> str:
+        """The temporary file."""
+        folder = tempfile.mkdtemp(prefix="favor-data-index-")
+        weakref.finalize(self, _remove, folder, os.getpid())
+        path = str(Path(folder, "reading.arrow"))
+        columns = {"key": self._keys, "shard": self._shards, "sha256": self._sha256}
+        table = pa.table({name: columns.get(name, self.table[name]) for name in _READING})
+        with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table.combine_chunks())
+        return path
+
+
+def open_corpus(
+    root: str | os.PathLike[str],
+    *,
+    where: Any = None,
+    snapshot: str | None = None,
+    cache: LocalCache | None = None,
+) -> Corpus:
     """Opens the folder that `favor-data build` wrote, local or remote.
 
     Args:
         where: a filter on the index's columns, as pyarrow.parquet.read_table takes it:
             `pc.field("steps") >= 20`, or `[("conversations", ">", 0)]`.
         snapshot: a name from corpus.json; None: the newest state.
+        cache: keeps what is read of a remote corpus on this machine's disk.
 
     Raises:
-        CorpusError: no corpus there, no such snapshot, an index that was changed after its snapshot,
-            or no sample that passes the filter.
+        CorpusError: no corpus there, or no access to it, no such snapshot, an index that was changed after
+            its snapshot, or no sample that passes the filter.
     """
     storage = Storage(root)
     name = INDEX_NAME if snapshot is None else snapshot_index_name(snapshot)
     expected = None if snapshot is None else _snapshot_digest(storage, snapshot)
-    try:
-        content = storage.read(name)
-    except FileNotFoundError as error:
-        raise CorpusError(
-            f"{storage.root} holds no {name}: is it the --output of a finished build?"
-        ) from error
+    content = _read(storage, name)
     if expected is not None and hashlib.sha256(content).hexdigest() != expected:
         raise CorpusError(f"{storage.root}/{name} is not the index that snapshot {snapshot} froze")
     try:
-        table = pq.read_table(pa.BufferReader(content), filters=where)
+        table = pq.read_table(pa.BufferReader(_native(content)), filters=where)
     except pa.ArrowInvalid as error:
         raise CorpusError(f"{storage.root}/{name}: {str(error).splitlines()[0]}") from error
     if not table.num_rows:
         raise CorpusError(f"no sample of {storage.root} passes the filter {where}")
-    return Corpus(storage.root, storage, table)
+    return Corpus(storage.root, storage, table, cache if storage.remote else None)
+
+
+def _read(storage: Storage, name: str) -> bytes:
+    try:
+        return storage.read(name)
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"{storage.root} holds no {name}: is it the --output of a finished build?"
+        ) from error
+    except OSError as error:
+        raise CorpusError(f"{storage.root}/{name} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _native(content: bytes) -> pa.Buffer:
+    """A copy in Arrow's own memory: its threads let go of what they read when the interpreter may be gone."""
+    buffer = pa.allocate_buffer(len(content))
+    np.frombuffer(buffer, np.uint8)[:] = np.frombuffer(content, np.uint8)
+    return buffer
+
+
+def _remove(folder: str, process: int) -> None:
+    if os.getpid() == process:  # not in a fork's child
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _corpus_file(storage: Storage) -> CorpusFile:
+    try:
+        return CorpusFile.model_validate_json(_read(storage, CORPUS_NAME))
+    except ValidationError as error:
+        raise CorpusError(f"{storage.root}/{CORPUS_NAME}: {error.errors()[0]['msg']}") from error
 
 
 def _snapshot_digest(storage: Storage, snapshot: str) -> str:
-    try:
-        corpus = CorpusFile.model_validate_json(storage.read(CORPUS_NAME))
-    except FileNotFoundError as error:
-        raise CorpusError(f"{storage.root} holds no {CORPUS_NAME}, so no snapshot") from error
-    except ValidationError as error:
-        raise CorpusError(f"{storage.root}/{CORPUS_NAME}: {error.errors()[0]['msg']}") from error
-    digests = {item.name: item.index_sha256 for item in corpus.snapshots}
+    digests = {item.name: item.index_sha256 for item in _corpus_file(storage).snapshots}
     if snapshot not in digests:
         raise CorpusError(
             f"no snapshot {snapshot!r} in {storage.root}; it has {', '.join(digests) or 'none'}"

@@ -1,62 +1,25 @@
-"""Random access to the samples of a corpus: one range read each."""
+"""Random access to the samples of corpora: one range read each."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-import numpy as np
-import torch
-from pydantic_core import from_json
 from torch.utils.data import Dataset
 
-from loaders.corpus import Corpus
-from loaders.extent import ExtentError, array, members
-from loaders.plan import Item
+from loaders.corpus import Corpus, Place
+from loaders.extent import ExtentError, members
+from loaders.sample import TrainingSample, decode, treated
+from loaders.schedule.phase import Item
 from loaders.storage import Bytes
 
-
-@dataclass(frozen=True)
-class TrainingSample:
-    """One sample, decoded.
-
-    Attributes:
-        steps: number of 0.5 s steps.
-        span_ns: [start, end) in the media's own time.
-        features: column -> float16 tensor: sound [steps, 25, width], pictures [steps, tokens, width],
-            a still picture [1, tokens, width].
-        audio_mask, visual_mask: bool [steps].
-        frame_times: seconds of each step's frame in the media's time; None: missing.
-        conversations: all of them; `conversation`: the one that this pass drew, None where there is none.
-        files: the members kept beside the features (`flac`, `frame_000.jpg`, `txt`), as bytes.
-        fill: a repetition, there only to give every rank as many steps; weigh it 0.
-    """
-
-    key: str
-    id: str
-    steps: int
-    span_ns: tuple[int, int]
-    features: Mapping[str, torch.Tensor]
-    audio_mask: torch.Tensor
-    visual_mask: torch.Tensor
-    frame_times: Sequence[float | None]
-    conversations: Sequence[Sequence[Mapping[str, str]]]
-    metadata: Mapping[str, Any]
-    media: Mapping[str, Mapping[str, str]]
-    conversation: Sequence[Mapping[str, str]] | None = None
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    fill: bool = False
-
-    @property
-    def is_image(self) -> bool:
-        """Its pictures are one still, shown at every step."""
-        return "image" in self.media
+_PIECE_BYTES = 32 << 20  # the longest piece that is fetched at once
 
 
 class CorpusDataset(Dataset[TrainingSample]):
-    """Map-style: `dataset[i]` is row i of the corpus's table. Takes an `Item` too, as a plan deals them.
+    """Map-style: `dataset[i]` is row i of the corpus's table.
 
     Args:
         columns: which features to decode; None: all.
@@ -70,89 +33,124 @@ class CorpusDataset(Dataset[TrainingSample]):
         self.corpus = corpus
         self.columns = columns
         self.verify = verify
-        table = corpus.table
-        self._shards = table["shard"].combine_chunks().dictionary_encode()
-        self._shard_names: list[str] = self._shards.dictionary.to_pylist()
-        self._shard_numbers = self._shards.indices.to_numpy()
-        self._offsets = table["offset"].to_numpy()
-        self._sizes = table["size"].to_numpy()
-        self._keys = table["key"].combine_chunks()
-        self._sha256 = table["sha256"].combine_chunks()
+        self._fetched: dict[int, tuple[Bytes, int]] = {}  # and readings to come
 
     def __len__(self) -> int:
         return len(self.corpus)
 
-    def __getitem__(self, index: int | Item) -> TrainingSample:
-        item = index if isinstance(index, Item) else Item(range(len(self))[index])
-        return self.decode(item, self._read(item.row))
+    def __getitem__(self, index: int) -> TrainingSample:
+        return self.read(Item(range(len(self))[index]))
 
-    def decode(self, item: Item, extent: Bytes) -> TrainingSample:
-        """The sample of `item`'s row from the bytes of its extent."""
-        key = str(self._keys[item.row])
-        if self.verify and hashlib.sha256(extent.data).hexdigest() != str(self._sha256[item.row]):
-            raise ExtentError(f"{self._where(item.row)}: not the bytes that the index has the SHA-256 of")
+    def read(self, item: Item) -> TrainingSample:
+        """The sample of `item.row`, with the conversation that `item` drew."""
         try:
-            return training_sample(key, members(extent), item, self.columns)
-        except ExtentError as error:
-            raise ExtentError(f"{self._where(item.row)}: {error}") from error
+            return self._decode(item, self._bytes(item.row))
+        except ExtentError:
+            if not self.corpus.forget(self.corpus.place(item.row)):
+                raise
+            return self._decode(item, self._bytes(item.row))  # from its origin, not from this machine's cache
 
-    def extent_of(self, row: int) -> tuple[str, int, int]:
-        """Shard, offset and size of a row's bytes."""
-        shard = self._shard_names[self._shard_numbers[row]]
-        return shard, int(self._offsets[row]), int(self._sizes[row])
+    def fetch(self, rows: Iterable[int]) -> None:
+        """Brings the bytes of rows that will be read next, in long pieces from far away."""
+        readings = Counter(rows)
+        storage, wanted = self.corpus.storage, sorted((self.corpus.place(row), row) for row in readings)
+        pieces = list(_joined([place for place, _ in wanted], _PIECE_BYTES))
+        if not storage.remote:
+            for piece in pieces:
+                storage.will_read(*piece)
+            return
+        fetched = [self.corpus.read(piece) for piece in pieces]
+        for place, row in wanted:
+            number = bisect_right(pieces, (place.shard, place.offset), key=lambda piece: piece[:2]) - 1
+            start = place.offset - pieces[number].offset
+            self._fetched[row] = (fetched[number][start : start + place.size], readings[row])
 
-    def _read(self, row: int) -> Bytes:
-        shard, offset, size = self.extent_of(row)
+    def forget(self) -> None:
+        """Lets go of what was fetched for readings that will not come."""
+        self._fetched.clear()
+
+    def _bytes(self, row: int) -> Bytes:
+        if row in self._fetched:
+            data, readings = self._fetched.pop(row)
+            if readings > 1:
+                self._fetched[row] = (data, readings - 1)
+            return data.copy()  # its own memory: a sample must not hold the whole piece
         try:
-            return self.corpus.storage.read_range(shard, offset, size)
+            return self.corpus.read(self.corpus.place(row))
         except EOFError as error:
-            raise ExtentError(f"{self._where(row)}: {error}") from error
+            raise ExtentError(f"{self.corpus.where(row)}: {error}") from error
 
-    def _where(self, row: int) -> str:
-        shard, offset, _ = self.extent_of(row)
-        return f"sample {self._keys[row]} at byte {offset} of {self.corpus.root}/{shard}"
-
-
-def training_sample(
-    key: str, found: Mapping[str, memoryview], item: Item, columns: Collection[str] | None = None
-) -> TrainingSample:
-    """Decodes the members `KEY.SUFFIX` of one sample.
-
-    Raises:
-        ExtentError: they are another sample's, or not what a sample holds.
-    """
-    prefix, cut = f"{key}.", len(key) + 1
-    content = {name[cut:]: data for name, data in found.items() if name.startswith(prefix)}
-    if len(content) < len(found) or "json" not in content:
-        raise ExtentError(f"these bytes hold {', '.join(sorted(found))}: was the corpus built again?")
-    record = _record(content.pop("json"))
-    features = {
-        column: torch.from_numpy(array(content.pop(f"{column}.npy")))
-        for column in record["features"]
-        if f"{column}.npy" in content and (columns is None or column in columns)
-    }
-    conversations = record["conversations"]
-    return TrainingSample(
-        key=key,
-        id=record["id"],
-        steps=record["steps"],
-        span_ns=tuple(record["span_ns"]),
-        features=features,
-        audio_mask=torch.from_numpy(np.array(record["audio_mask"], np.bool_)),
-        visual_mask=torch.from_numpy(np.array(record["visual_mask"], np.bool_)),
-        frame_times=record["frame_times"],
-        conversations=conversations,
-        metadata=record["metadata"],
-        media=record["media"],
-        conversation=None if item.conversation is None else conversations[item.conversation],
-        files={name: data.tobytes() for name, data in content.items() if not name.endswith(".npy")},
-        fill=item.fill,
-    )
+    def _decode(self, item: Item, data: Bytes) -> TrainingSample:
+        row = item.row
+        if self.verify and hashlib.sha256(data.data).hexdigest() != self.corpus.sha256(row):
+            raise ExtentError(f"{self.corpus.where(row)}: not the bytes that the index has the SHA-256 of")
+        try:
+            return decode(self.corpus.key(row), members(data), item, self.columns)
+        except ExtentError as error:
+            raise ExtentError(f"{self.corpus.where(row)}: {error}") from error
 
 
-def _record(content: memoryview) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = from_json(bytes(content), cache_strings="keys")
-    except ValueError as error:
-        raise ExtentError(f"a sample's json is damaged: {error}") from error
-    return record
+class Readings:
+    """Reads items of a mixture, whose rows count through its corpora. Small when pickled."""
+
+    def __init__(
+        self, corpora: Sequence[Corpus], columns: Collection[str] | None = None, verify: bool = False
+    ) -> None:
+        self._datasets = [CorpusDataset(corpus, columns, verify) for corpus in corpora]
+        self._first_rows = [0]
+        for corpus in corpora:
+            self._first_rows.append(self._first_rows[-1] + len(corpus))
+
+    def __getitem__(self, item: Item) -> TrainingSample:
+        dataset, row = self._place(item.row)
+        sample = dataset.read(item._replace(row=row))
+        if not item.treatment:
+            return sample
+        sound_columns = dataset.corpus.sound_columns
+        if item.sound is None:
+            return treated(sample, item, sound_columns)
+        others, other_row = self._place(item.sound)
+        return treated(sample, item, sound_columns, others[other_row], others.corpus.sound_columns)
+
+    def fetch(self, rows: Iterable[int]) -> None:
+        """Brings what the next readings need."""
+        by_source: dict[int, list[int]] = {}
+        for row in rows:
+            source = self._source(row)
+            by_source.setdefault(source, []).append(row - self._first_rows[source])
+        for source, own in by_source.items():
+            self._datasets[source].fetch(own)
+
+    def forget(self) -> None:
+        """Lets go of what was fetched for readings that will not come."""
+        for dataset in self._datasets:
+            dataset.forget()
+
+    def __len__(self) -> int:
+        return self._first_rows[-1]
+
+    def _source(self, row: int) -> int:
+        return bisect_right(self._first_rows, row) - 1
+
+    def _place(self, row: int) -> tuple[CorpusDataset, int]:
+        source = self._source(row)
+        return self._datasets[source], row - self._first_rows[source]
+
+
+def _joined(places: list[Place], limit: int) -> Iterator[Place]:
+    """Places that touch, joined up to about `limit` bytes; `places` in order."""
+    joined: Place | None = None
+    for place in places:
+        if (
+            joined
+            and joined.shard == place.shard
+            and joined.offset + joined.size == place.offset
+            and joined.size + place.size <= limit
+        ):
+            joined = joined._replace(size=joined.size + place.size)
+            continue
+        if joined:
+            yield joined
+        joined = place
+    if joined:
+        yield joined

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from loaders.corpus import Corpus, CorpusError
-from loaders.dataset import CorpusDataset, TrainingSample
+from loaders.dataset import CorpusDataset
 from loaders.memory import empty
+from loaders.sample import TrainingSample
 from schemas.grid import VECTORS_PER_STEP
 
 

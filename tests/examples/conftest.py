@@ -5,7 +5,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from loaders.dataset import TrainingSample
+from loaders.sample import TrainingSample
 
 WORDS = ["USER", ":", "<", "Img", ">", "/", "ASSISTANT", "what", "is", "this", "?"]
 WORDS += ["a", "drum", "bell", "and", "then", "nothing"]

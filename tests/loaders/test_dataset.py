@@ -89,7 +89,7 @@ def test_verify_finds_a_flipped_bit(uneven, tmp_path):
     root = tmp_path / "corpus"
     shutil.copytree(uneven, root)
     dataset = CorpusDataset(open_corpus(root), verify=True)
-    shard, offset, size = dataset.extent_of(4)
+    shard, offset, size = dataset.corpus.place(4)
     content = bytearray((root / shard).read_bytes())
     content[offset + size - 600] ^= 1
     (root / shard).write_bytes(content)
@@ -133,7 +133,7 @@ def test_damaged_json_is_noticed_and_placed(uneven, tmp_path):
     root = tmp_path / "corpus"
     shutil.copytree(uneven, root)
     dataset = CorpusDataset(open_corpus(root))
-    shard, offset, _ = dataset.extent_of(4)
+    shard, offset, _ = dataset.corpus.place(4)
     content = bytearray((root / shard).read_bytes())
     start = content.index(b"{", offset)
     content[start] = ord("x")

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from loaders.corpus import CorpusError, open_corpus
-from loaders.dataset import CorpusDataset, TrainingSample
+from loaders.dataset import CorpusDataset
 from loaders.loader import CorpusLoader
+from loaders.sample import TrainingSample
 from loaders.synchronise import Synchronise
 from schemas.media import Modality
 

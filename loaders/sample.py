@@ -1,0 +1,190 @@
+"""One sample, decoded, and what a reading makes of it: another's sound, a modality left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic_core import from_json
+
+from loaders.extent import ExtentError, array
+from loaders.schedule.pairing import MATCHING_QUESTIONS
+from loaders.schedule.phase import Item, Treatment
+
+Conversation = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class TrainingSample:
+    """One sample, decoded.
+
+    Attributes:
+        steps: number of 0.5 s steps.
+        span_ns: [start, end) in the media's own time.
+        features: column -> float16 tensor: sound [steps, 25, width], pictures [steps, tokens, width],
+            a still picture [1, tokens, width].
+        audio_mask, visual_mask: bool [steps].
+        frame_times: seconds of each step's frame in the media's time; None: missing.
+        conversations: all of them; `conversation`: the one that this pass drew, None where there is none.
+        files: the members kept beside the features (`flac`, `frame_000.jpg`, `txt`), as bytes.
+        fill: a repetition, there only to give every rank as many steps; weigh it 0.
+        treatment: what this reading did to sound and pictures; `sound_key`: the sample whose sound it has.
+    """
+
+    key: str
+    id: str
+    steps: int
+    span_ns: tuple[int, int]
+    features: Mapping[str, torch.Tensor]
+    audio_mask: torch.Tensor
+    visual_mask: torch.Tensor
+    frame_times: Sequence[float | None]
+    conversations: Sequence[Conversation]
+    metadata: Mapping[str, Any]
+    media: Mapping[str, Mapping[str, str]]
+    conversation: Conversation | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    fill: bool = False
+    treatment: Treatment = Treatment.AS_IS
+    sound_key: str | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Its pictures are one still, shown at every step."""
+        return "image" in self.media
+
+
+def decode(
+    key: str, found: Mapping[str, memoryview], item: Item, columns: Collection[str] | None = None
+) -> TrainingSample:
+    """The sample whose members are `KEY.SUFFIX`, with the conversation that `item` drew.
+
+    Raises:
+        ExtentError: they are another sample's, or not what a sample holds.
+    """
+    prefix, cut = f"{key}.", len(key) + 1
+    content = {name[cut:]: data for name, data in found.items() if name.startswith(prefix)}
+    if len(content) < len(found) or "json" not in content:
+        raise ExtentError(f"these bytes hold {', '.join(sorted(found))}: was the corpus built again?")
+    record = _record(content.pop("json"))
+    features = {
+        column: torch.from_numpy(array(content.pop(f"{column}.npy")))
+        for column in record["features"]
+        if f"{column}.npy" in content and (columns is None or column in columns)
+    }
+    conversations = record["conversations"]
+    asked = item.treatment in (Treatment.MATCH, Treatment.MISMATCH)  # then the number is a question's
+    drawn = None if item.conversation is None or asked else conversations[item.conversation]
+    return TrainingSample(
+        key=key,
+        id=record["id"],
+        steps=record["steps"],
+        span_ns=tuple(record["span_ns"]),
+        features=features,
+        audio_mask=torch.from_numpy(np.array(record["audio_mask"], np.bool_)),
+        visual_mask=torch.from_numpy(np.array(record["visual_mask"], np.bool_)),
+        frame_times=record["frame_times"],
+        conversations=conversations,
+        metadata=record["metadata"],
+        media=record["media"],
+        conversation=drawn,
+        fill=item.fill,
+        treatment=item.treatment,
+        files={name: data.tobytes() for name, data in content.items() if not name.endswith(".npy")},
+    )
+
+
+def treated(
+    sample: TrainingSample,
+    item: Item,
+    sound_columns: Collection[str],
+    other: TrainingSample | None = None,
+    others_columns: Collection[str] = (),
+) -> TrainingSample:
+    """What `item` makes of its sample.
+
+    Args:
+        sound_columns: the features that come from sound.
+        other: the sample whose sound it gets; `others_columns`: those of it that come from sound.
+    """
+    if item.treatment is Treatment.NO_SOUND:
+        features = {name: value for name, value in sample.features.items() if name not in sound_columns}
+        return replace(sample, features=features, audio_mask=torch.zeros_like(sample.audio_mask))
+    if item.treatment is Treatment.NO_PICTURES:
+        features = {name: value for name, value in sample.features.items() if name in sound_columns}
+        return replace(sample, features=features, visual_mask=torch.zeros_like(sample.visual_mask))
+    conversation = None if other is None else _conversation(sample, item, other)
+    if item.treatment in (Treatment.MATCH, Treatment.MISMATCH):
+        answer = "Yes." if item.treatment is Treatment.MATCH else "No."
+        conversation = _exchange(MATCHING_QUESTIONS[item.conversation or 0], answer)
+    if other is not None:
+        sample = _with_sound(sample, sound_columns, other, others_columns)
+    return replace(sample, conversation=conversation)
+
+
+def _with_sound(
+    sample: TrainingSample,
+    sound_columns: Collection[str],
+    other: TrainingSample,
+    others_columns: Collection[str],
+) -> TrainingSample:
+    """A mismatch keeps its pictures' length: the sound is cut or ends early. Else the longer one counts, and
+    a still picture is shown as long as there is sound."""
+    mismatch = sample.treatment is Treatment.MISMATCH
+    steps = sample.steps if mismatch else max(sample.steps, other.steps)
+    features = {name: value for name, value in sample.features.items() if name not in sound_columns}
+    features |= {name: value[:steps] for name, value in other.features.items() if name in others_columns}
+    visual, times = _padded(sample.visual_mask, steps), list(sample.frame_times)
+    if sample.is_image:
+        visual, times = sample.visual_mask.any().repeat(steps), times[:1] * steps
+    return replace(
+        sample,
+        steps=steps,
+        features=features,
+        audio_mask=_padded(other.audio_mask, steps),
+        visual_mask=visual,
+        frame_times=[*times, *[None] * (steps - len(times))],
+        sound_key=other.key,
+    )
+
+
+def _padded(mask: torch.Tensor, steps: int) -> torch.Tensor:
+    """bool [steps]."""
+    padded = torch.zeros(steps, dtype=torch.bool)
+    padded[: len(mask)] = mask[:steps]
+    return padded
+
+
+def _conversation(sample: TrainingSample, item: Item, other: TrainingSample) -> Conversation | None:
+    """As the released training code does: the first exchange of each, the second one's in small letters.
+
+    An image's question says so even where it stands alone; beside a video's ", and" has one more comma.
+    """
+    own = sample.conversation
+    theirs = None if item.sound_conversation is None else other.conversations[item.sound_conversation]
+    if item.treatment is Treatment.SOUNDS_TASK or own is None:
+        return theirs
+    kind, link = ("image", ", and ") if sample.is_image else ("video", ", and, ")
+    question, answer = f"In the {kind}, {own[0]['value'].lower()}", own[1]["value"]
+    if item.treatment is Treatment.PICTURES_TASK or theirs is None:
+        return [{**own[0], "value": question}, *own[1:]]
+    exchanges = [(question, answer), (theirs[0]["value"], theirs[1]["value"])]
+    if item.treatment is Treatment.BOTH_TASKS_SOUND_FIRST:
+        exchanges.reverse()
+    (question, answer), (then, answered) = exchanges
+    return _exchange(f"{question}{link}{then.lower()}", f"{answer}, and {answered.lower()}")
+
+
+def _exchange(question: str, answer: str) -> Conversation:
+    return [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
+
+
+def _record(content: memoryview) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = from_json(bytes(content), cache_strings="keys")
+    except ValueError as error:
+        raise ExtentError(f"a sample's json is damaged: {error}") from error
+    return record

@@ -1,0 +1,1 @@
+"""What is read when, by which rank: pure functions of the index, a seed, the epoch and the steps taken."""

@@ -1,0 +1,83 @@
+"""One step of one rank, read and collated: what a worker does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+from torch.utils.data import Dataset, get_worker_info
+
+from loaders.dataset import Readings
+from loaders.extent import ExtentError
+from loaders.sample import TrainingSample
+from loaders.schedule.phase import Batch, Item
+from loaders.workers.parcel import Parcel
+from loaders.workers.randomness import seeded
+
+Collate = Callable[[list[TrainingSample]], Any]
+BadSamples = Literal["raise", "skip"]
+
+
+class Ticket(NamedTuple):
+    """What a worker is asked for. `first`: of this worker, in this iteration."""
+
+    batch: Batch
+    seed: tuple[int, ...]
+    first: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """A collated batch, what was said of its bad samples, or why there is no batch."""
+
+    batch: Any = None
+    skipped: tuple[str, ...] = ()
+    error: Exception | None = None
+
+
+class Steps(Dataset[Any]):
+    """Map-style: `steps[ticket]` is a `Step`, in a worker a `Parcel` of one."""
+
+    def __init__(self, readings: Readings, collate: Collate, bad_samples: BadSamples) -> None:
+        self._readings, self._collate, self._bad_samples = readings, collate, bad_samples
+
+    def __getitem__(self, ticket: Ticket) -> Step | Parcel:
+        with seeded(ticket.seed):
+            try:
+                samples, skipped = self._read(ticket)
+            except (ExtentError, OSError) as error:
+                step = Step(error=error)
+            else:
+                step = Step(self._collate(samples), tuple(skipped))
+        return Parcel.of(step) if get_worker_info() else step
+
+    def _read(self, ticket: Ticket) -> tuple[list[TrainingSample], list[str]]:
+        if ticket.first:
+            self._readings.forget()
+        if ticket.batch.ahead is not None:
+            self._readings.fetch(ticket.batch.ahead.tolist())
+        samples, skipped = [], []
+        for item in ticket.batch.readings():
+            try:
+                samples.append(self._readings[item])
+            except (ExtentError, FileNotFoundError) as error:
+                if self._bad_samples == "raise":
+                    raise
+                skipped.append(str(error))
+        return samples or [self._stand_in(item)], skipped
+
+    def _stand_in(self, item: Item) -> TrainingSample:
+        """The next sample that is good, as a fill: no rank may miss a step.
+
+        Raises:
+            ExtentError: there is none.
+        """
+        for distance in range(1, len(self._readings)):
+            row = (item.row + distance) % len(self._readings)
+            try:
+                sample = self._readings[Item(row, fill=True)]
+            except (ExtentError, FileNotFoundError):
+                continue
+            return replace(sample, conversation=next(iter(sample.conversations), None))
+        raise ExtentError("no sample of the corpus can be read")
