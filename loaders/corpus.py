@@ -25,6 +25,8 @@ from loaders.storage import Bytes, Storage
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, snapshot_index_name
 from schemas.corpus import Corpus as CorpusFile
 from schemas.media import Modality
+from storage import files
+from storage.errors import StorageError
 
 _READING = ["key", "shard", "offset", "size", "sha256"]  # the columns that a worker needs
 _DIGEST_ROWS = 1 << 20
@@ -59,7 +61,9 @@ class Corpus:
         return int(self.table.num_rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"root": self.root, "storage": self.storage, "cache": self.cache, "mapped": self._mapped}
+        state = {"root": self.root, "storage": self.storage, "cache": self.cache, "mapped": self._mapped}
+        known = {name: self.__dict__[name] for name in ("sound_columns",) if name in self.__dict__}
+        return state | known
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         with pa.memory_map(state.pop("mapped")) as file:
@@ -149,6 +153,24 @@ class Corpus:
         """For people."""
         return f"sample {self.key(row)} at byte {self.offsets[row]} of {self.root}/{self.place(row).shard}"
 
+    def _fetch(self, shard: str, offset: int, size: int) -> bytes:
+        uri = files.join(self.root, shard)
+        within = self._entry(shard).size - offset
+        return files.read_range(uri, offset, min(size, within)) if within > 0 else b""
+
+    def _version(self, shard: str) -> str:
+        """A name that another content of the shard does not have."""
+        return f"{self.root}/{shard}\0{self._entry(shard).version}"
+
+    def _entry(self, shard: str) -> files.Entry:
+        if shard not in self._entries:
+            self._entries[shard] = files.entry(files.join(self.root, shard))
+        return self._entries[shard]
+
+    @cached_property
+    def _entries(self) -> dict[str, files.Entry]:
+        return {}
+
     @cached_property
     def _keys(self) -> pa.Array:
         return self.table["key"].combine_chunks()
@@ -221,7 +243,9 @@ def _read(storage: Storage, name: str) -> bytes:
         raise CorpusError(
             f"{storage.root} holds no {name}: is it the --output of a finished build?"
         ) from error
-    except OSError as error:
+    except PermissionError as error:
+        raise CorpusError(f"{storage.root}/{name} may not be read: are there credentials?") from error
+    except (OSError, StorageError) as error:
         raise CorpusError(f"{storage.root}/{name} cannot be read: {str(error).splitlines()[0]}") from error
 
 

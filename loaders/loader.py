@@ -69,7 +69,7 @@ class CorpusLoader:
         RanksDifferError: on the first step, where ranks have other samples, arguments or positions. Then the
             first iteration is a collective.
         ExtentError: from an iteration, a damaged sample.
-        OSError: from an iteration, storage that cannot be read.
+        OSError, StorageError: from an iteration, storage that cannot be read.
     """
 
     def __init__(
@@ -112,6 +112,9 @@ class CorpusLoader:
         self._schedule = Schedule(Epochs(mixture, seed, shuffle, conversations, pairing, streaming), cost)
         if budget:
             self._schedule.check(budget)
+        if pairing:
+            for source in mixture.corpora:
+                _ = source.sound_columns  # said now, and known to the workers
         self._phase = Phase(
             1,
             batch_size or 0,

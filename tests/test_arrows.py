@@ -33,6 +33,17 @@ BEAM_IN_FEATURIZERS = {"model_handler.py"}
 FLOORS = {
     "decoders": ["limits", "timeline", "streams", "probe", "clips", "processes"],
     "featurizers": ["errors", "featurizer", "running", "vision whisper", "registry"],
+    "loaders": [
+        "cache memory",
+        "storage",
+        "extent",
+        "corpus",
+        "schedule",
+        "sample",
+        "agreement dataset position",
+        "workers",
+        "loader streaming synchronise",
+    ],
     "storage": ["entry errors uris", "clients", "disk objects", "files"],
     "pipelines": [
         "errors",

@@ -22,6 +22,9 @@ class Epochs:
 
     Args:
         in_blocks: neighbours in a shard stay together: runs of about `block_bytes` come in random order.
+
+    Raises:
+        CorpusError: a pairing that the mixture cannot have.
     """
 
     mixture: Mixture
@@ -31,6 +34,9 @@ class Epochs:
     pairing: Pairing | None = None
     in_blocks: bool = False
     block_bytes: int = BLOCK_BYTES
+
+    def __post_init__(self) -> None:
+        _ = self._pairer  # what cannot be paired is said now
 
     @cached_property
     def modalities(self) -> Modalities:

@@ -64,9 +64,7 @@ class Workers:
         )
 
 
-def _tickets(
-    batches: Iterator[Batch], seed: tuple[int, ...], start: int, workers: int
-) -> Iterator[Ticket]:
+def _tickets(batches: Iterator[Batch], seed: tuple[int, ...], start: int, workers: int) -> Iterator[Ticket]:
     """A function of its own: a generator that held the loader would close a circle, and workers that only the
     collection of garbage ends are waited for in vain, 5 s each."""
     for place, batch in enumerate(batches):

@@ -14,6 +14,7 @@ from loaders.sample import TrainingSample
 from loaders.schedule.phase import Batch, Item
 from loaders.workers.parcel import Parcel
 from loaders.workers.randomness import seeded
+from storage.errors import StorageError
 
 Collate = Callable[[list[TrainingSample]], Any]
 BadSamples = Literal["raise", "skip"]
@@ -46,7 +47,7 @@ class Steps(Dataset[Any]):
         with seeded(ticket.seed):
             try:
                 samples, skipped = self._read(ticket)
-            except (ExtentError, OSError) as error:
+            except (ExtentError, OSError, StorageError) as error:
                 step = Step(error=error)
             else:
                 step = Step(self._collate(samples), tuple(skipped))

@@ -1,46 +1,21 @@
 """How epochs are dealt: every item once, equal steps, across any chain of interruptions."""
 
 from collections import Counter
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaders.plan import Item, Phase, ShuffledPlan, StreamPlan, batches_of_worker, with_conversations
-
-
-def corpus_of(steps, conversations=None, shards=None):
-    """What a plan reads of a corpus: columns of its index."""
-    count = len(steps)
-    shards = shards or ["a"] * count
-    offsets = [sum(1000 for other in shards[:row] if other == shards[row]) for row in range(count)]
-    table = pa.table({"shard": shards, "offset": offsets, "size": [1000] * count})
-
-    class Fake(SimpleNamespace):
-        def __len__(self):
-            return count
-
-    return Fake(
-        table=table,
-        steps=np.array(steps, np.int64),
-        conversations=np.array(conversations or [1] * count, np.int64),
-    )
-
-
-def rank_items(plan, items, phase, rank, epoch, number):
-    """A rank's batches, in the order a loader with `phase.workers` workers gives them."""
-    if isinstance(plan, ShuffledPlan):
-        return plan.batches(items, phase, rank)
-    streams = []
-    for worker in range(phase.workers):
-        read = [item for window in plan.stream(items, phase, rank, worker, epoch, number) for item in window]
-        streams.append([read[at : at + phase.batch_size] for at in range(0, len(read), phase.batch_size)])
-    steps = sum(map(len, streams))
-    return [streams[step % phase.workers][step // phase.workers] for step in range(steps)]
-
+from loaders.corpus import CorpusError
+from loaders.schedule.batching import by_budget, by_count
+from loaders.schedule.epochs import Epochs, with_conversations
+from loaders.schedule.mixture import Mixture
+from loaders.schedule.phase import Phase
+from loaders.schedule.schedule import Schedule
+from loaders.schedule.streams import Streams, batches_of_worker
+from tests.loaders.schedule.tables import corpus_of
 
 phases = st.lists(
     st.builds(
@@ -50,42 +25,65 @@ phases = st.lists(
         workers=st.integers(1, 3),
         bucket_steps=st.sampled_from([(), (2,), (1, 3)]),
         window_bytes=st.sampled_from([0, 2500, 10**9]),
+        budget=st.sampled_from([0, 4, 9]),
+        one_modality=st.booleans(),
     ),
     min_size=1,
     max_size=3,
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
-    plan_type=st.sampled_from([ShuffledPlan, StreamPlan]),
+    in_blocks=st.booleans(),
     count=st.integers(1, 40),
     conversations=st.sampled_from(["draw", "expand"]),
     chain=phases,
     data=st.data(),
 )
-def test_every_item_once_over_any_chain_of_interruptions(plan_type, count, conversations, chain, data):
+def test_every_item_once_over_any_chain_of_interruptions(in_blocks, count, conversations, chain, data):
     corpus = corpus_of(
         [1 + n % 4 for n in range(count)],
         [n % 3 for n in range(count)],
         ["abc"[n * n % 3] for n in range(count)],
+        kinds=["vai"[n % 3] for n in range(count)],
     )
-    plan = plan_type(corpus, seed=5, conversations=conversations)
-    everything = items = plan.items(epoch=2)
-    seen = []
-    for number, phase in enumerate(chain):
-        total = plan.steps(items, phase)
-        last = number == len(chain) - 1
-        taken = total if last else data.draw(st.integers(0, total))
+    epochs = Epochs(Mixture({"": corpus}), seed=5, conversations=conversations, in_blocks=in_blocks)
+    schedule, seen = Schedule(epochs), []
+    done: list[Phase] = []
+    for phase in chain:
+        deal = schedule.deal(done, phase, 2)
+        assert schedule.steps(done, phase, 2) == sum(p.steps for p in done) + deal.steps
+        taken = deal.steps if phase is chain[-1] else data.draw(st.integers(0, deal.steps))
         for rank in range(phase.world_size):
-            batches = rank_items(plan, items, phase, rank, 2, number)
-            assert len(batches) == total
-            assert all(0 < len(batch) <= phase.batch_size for batch in batches)
-            seen += [item for batch in batches[:taken] for item in batch if not item.fill]
-        done = Phase(**{**phase.__dict__, "steps": taken})
-        items = plan.remaining(items, done, 2, number)
-    wanted = [Item(row, None if number < 0 else number) for row, number in everything.tolist()]
-    assert Counter(seen) == Counter(wanted)
+            batches = list(deal.batches(rank))
+            assert len(batches) == deal.steps
+            for batch in batches:
+                assert len(batch.items)
+                assert phase.budget or len(batch.items) <= phase.batch_size
+                if not in_blocks:
+                    check_batch(epochs, phase, batch)
+            start = data.draw(st.integers(0, deal.steps))
+            assert [readings(batch) for batch in deal.batches(rank, start)] == [
+                readings(batch) for batch in batches[start:]
+            ]
+            seen += [item for batch in batches[:taken] for item in batch.readings() if not item.fill]
+        done.append(replace(phase, steps=taken))
+    everything = [tuple(values) for values in epochs.items(2).tolist()]
+    found = [(item.row, -1 if item.conversation is None else item.conversation) for item in seen]
+    assert Counter(found) == Counter(everything)
+
+
+def readings(batch):
+    return batch.readings()
+
+
+def check_batch(epochs, phase, batch):
+    rows = batch.items[:, 0]
+    if phase.one_modality:
+        assert len(set(epochs.modalities.codes[rows].tolist())) == 1
+    if phase.budget:
+        assert len(rows) * epochs.mixture.steps[rows].max() <= phase.budget
 
 
 @given(steps=st.integers(0, 50), workers=st.integers(1, 7))
@@ -96,56 +94,77 @@ def test_workers_take_turns(steps, workers):
     ]
 
 
+def in_order(count):
+    return np.stack([np.arange(count), np.full(count, -1)], axis=1)
+
+
+def dealt(count, phase):
+    """[rank][step] -> (rows, fills)."""
+    batches = by_count(in_order(count), phase)
+    return [
+        [(batch.items[:, 0].tolist(), batch.fills) for batch in batches.batches(rank)]
+        for rank in range(phase.world_size)
+    ]
+
+
 def test_the_last_step_is_shared_out_before_anything_is_repeated():
-    plan = ShuffledPlan(corpus_of([1] * 9), shuffle=False)
-    items = plan.items(0)
-    rows = [
-        [[item.row for item in batch] for batch in plan.batches(items, Phase(2, 4), rank)] for rank in (0, 1)
-    ]
-    assert rows == [[[0, 1, 2, 3], [8]], [[4, 5, 6, 7], [8]]]
-    assert [item.fill for item in plan.batches(items, Phase(2, 4), 1)[-1]] == [True]
-    shared = [plan.batches(items[:6], Phase(2, 4), rank)[-1] for rank in (0, 1)]
-    assert [[item.row for item in batch] for batch in shared] == [[0, 1, 2, 3], [4, 5]]
-    uneven = [plan.batches(items[:7], Phase(3, 2), rank)[-1] for rank in (0, 1, 2)]
-    assert [[(item.row, item.fill) for item in batch] for batch in uneven] == [
-        [(6, False)],
-        [(6, True)],
-        [(6, True)],
-    ]
+    assert dealt(9, Phase(2, 4)) == [[([0, 1, 2, 3], 0), ([8], 0)], [([4, 5, 6, 7], 0), ([8], 1)]]
+    assert dealt(6, Phase(2, 4)) == [[([0, 1, 2, 3], 0)], [([4, 5], 0)]]
+    assert [rank[-1] for rank in dealt(7, Phase(3, 2))] == [([6], 0), ([6], 1), ([6], 1)]
+    assert [rank[-1] for rank in dealt(7, Phase(4, 7))] == [([0, 1], 0), ([2, 3], 0), ([4, 5], 0), ([6], 0)]
 
 
 def test_length_buckets_by_hand():
-    plan = ShuffledPlan(corpus_of([5, 20, 21, 40, 41, 5, 60, 30]), shuffle=False)
-    batches = plan.batches(plan.items(0), Phase(1, 2, bucket_steps=(20, 40)), 0)
-    assert [[item.row for item in batch] for batch in batches] == [[0, 1], [2, 3], [4, 6], [5, 7]]
+    steps = np.array([5, 20, 21, 40, 41, 5, 60, 30])
+    batches = by_count(in_order(8), Phase(1, 2, bucket_steps=(20, 40)), steps)
+    assert [batch.items[:, 0].tolist() for batch in batches.batches(0)] == [[0, 1], [2, 3], [4, 6], [5, 7]]
+
+
+def test_modalities_stay_apart_even_at_the_end():
+    kinds = np.array([0, 1, 0, 2, 0, 1, 0, 0], np.int8)
+    batches = by_count(in_order(8), Phase(1, 2, one_modality=True), modalities=kinds)
+    assert [batch.items[:, 0].tolist() for batch in batches.batches(0)] == [[0, 2], [1, 5], [4, 6], [7], [3]]
+
+
+def test_a_budget_counts_the_padding():
+    costs = np.array([10, 1, 5, 5, 9, 1])
+    batches = by_budget(in_order(6), Phase(1, 0, budget=20), costs)
+    assert [batch.items[:, 0].tolist() for batch in batches.batches(0)] == [[0, 4], [2, 3, 1, 5]]
+
+
+def test_a_sample_over_the_budget_is_named():
+    corpus = corpus_of([3, 9, 2])
+    with pytest.raises(CorpusError, match=r"sample key-1 of .* costs 9, the budget is 8"):
+        Schedule(Epochs(Mixture({"": corpus}))).check(8)
+
+
+def rows_of(corpus, seed, epoch, **options):
+    return Epochs(Mixture({"": corpus}), seed, **options).items(epoch)[:, 0].tolist()
 
 
 def test_epochs_and_seeds_differ_and_repeat():
     corpus = corpus_of([1] * 50)
-    orders = [
-        ShuffledPlan(corpus, seed).items(epoch)[:, 0].tolist() for seed, epoch in ((0, 0), (0, 1), (1, 0))
-    ]
+    orders = [rows_of(corpus, seed, epoch) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
     assert orders[0] != orders[1] != orders[2] != orders[0]
-    assert orders[0] == ShuffledPlan(corpus, 0).items(0)[:, 0].tolist()
+    assert orders[0] == rows_of(corpus, 0, 0)
     assert sorted(orders[0]) == list(range(50))
 
 
 def test_a_drawn_conversation_is_uniform_and_changes_with_the_epoch():
     corpus = corpus_of([1] * 3000, conversations=[3] * 3000)
-    first, second = (with_conversations(corpus, np.arange(3000), "draw", 0, epoch)[:, 1] for epoch in (0, 1))
+    first, second = (with_conversations(corpus, "draw", 0, epoch)[:, 1] for epoch in (0, 1))
     assert (first != second).any()
     assert np.bincount(first, minlength=3).min() > 900  # 1,000 expected, standard deviation 26
 
 
 def test_expanded_conversations_by_hand():
     corpus = corpus_of([1, 1, 1], conversations=[2, 0, 1])
-    items = with_conversations(corpus, np.array([2, 0, 1]), "expand", 0, 0)
-    assert items.tolist() == [[2, 0], [0, 0], [0, 1], [1, -1]]
+    assert with_conversations(corpus, "expand", 0, 0).tolist() == [[0, 0], [0, 1], [1, -1], [2, 0]]
 
 
 def test_a_stream_reads_blocks_of_neighbours():
-    plan = StreamPlan(corpus_of([1] * 12, shards=["a"] * 7 + ["b"] * 5), block_bytes=3000)
-    rows = plan.items(0)[:, 0].tolist()
+    corpus = corpus_of([1] * 12, shards=["a"] * 7 + ["b"] * 5)
+    rows = rows_of(corpus, 0, 0, in_blocks=True, block_bytes=3000)
     blocks = [[0, 1, 2], [3, 4, 5], [6], [7, 8, 9], [10, 11]]
     starts = {block[0]: block for block in blocks}
     found = []
@@ -158,17 +177,30 @@ def test_a_stream_reads_blocks_of_neighbours():
 
 
 def test_windows_shuffle_a_stream_without_leaving_it():
-    plan = StreamPlan(corpus_of([1] * 40), block_bytes=10**9)
-    items = plan.items(0)
-    phase = Phase(1, 4, workers=2, window_bytes=10_000)
+    corpus = corpus_of([1] * 40)
+    epochs = Epochs(Mixture({"": corpus}), in_blocks=True, block_bytes=10**9)
+    streams = Streams(epochs.items(0), corpus.sizes, Phase(1, 4, 2, window_bytes=10_000), 0, True, 0, 0)
     for worker, stretch in ((0, range(20)), (1, range(20, 40))):
-        windows = plan.stream(items, phase, 0, worker, 0, 0)
-        rows = [item.row for window in windows for item in window]
+        rows = [item.row for batch in streams.batches_of(0, worker) for item in batch.readings()]
         assert sorted(rows) == list(stretch)
         assert rows != list(stretch)
         assert all(abs(row - place) < 10 for row, place in zip(rows, stretch, strict=True))
 
 
-@pytest.mark.parametrize("phase", [Phase(3, 4), Phase(2, 8, 4, (20, 40), 1 << 20, 17)])
+def test_what_a_worker_fetches_ahead_is_what_it_reads():
+    corpus = corpus_of([1] * 41)
+    epochs = Epochs(Mixture({"": corpus}), in_blocks=True)
+    streams = Streams(epochs.items(0), corpus.sizes, Phase(1, 4, 2, window_bytes=7000), 0, True, 0, 0)
+    for start in (0, 2):
+        fetched: Counter[int] = Counter()
+        read: Counter[int] = Counter()
+        for batch in streams.batches_of(0, 1, start):
+            fetched.update([] if batch.ahead is None else batch.ahead.tolist())
+            read.update(batch.items[:, 0].tolist())
+            assert read <= fetched
+        assert read == fetched
+
+
+@pytest.mark.parametrize("phase", [Phase(3, 4), Phase(2, 8, 4, (20, 40), 1 << 20, 17, 9, True)])
 def test_phases_survive_json(phase):
     assert Phase.from_json(phase.to_json()) == phase
