@@ -58,6 +58,7 @@ FLOORS = {
         "commands",
         "__main__",
     ],
+    "scores": ["answers", "measure", "evalai", "words captions questions", "score"],
     "recipes": [
         "errors",
         "disk names prompts",

@@ -19,6 +19,7 @@ usage: favor-data COMMAND …
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
   plan PILOT --hours N         what a corpus of that size takes, from a small one
   recipe NAME …                a public set as downloaded: its manifest, for build
+  score --task T --answers F   a model's answers: AVEB's numbers
 
 favor-data COMMAND --help says more; favor-data --version says which this is."""
 # What the extra `build` brings; without it a corpus can be read, and nothing else.
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "cache": _cache,
         "plan": _plan,
         "recipe": _recipe,
+        "score": _score,
     }
     if command not in commands:
         print(f"favor-data: unknown command {command!r}: one of {', '.join(commands)}", file=sys.stderr)
@@ -114,6 +116,12 @@ def _plan(arguments: list[str]) -> int:
 
 def _recipe(arguments: list[str]) -> int:
     from pipelines.commands.make.recipe import run
+
+    return run(arguments)
+
+
+def _score(arguments: list[str]) -> int:
+    from pipelines.commands.look.score import run
 
     return run(arguments)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,10 @@ TASKS = {
 }
 
 
+#: The sentences in which the list of sounds wraps VGGSound's class.
+_CLASS = re.compile(r"(?:identified as|in this scene is|is produced by|might originates from) (.+?)\.?\Z")
+
+
 def records(annotations: Annotations) -> Iterator[Record]:
     """A question a record, `LIST_NUMBER`; a dialogue's last turn is the one to answer."""
     for path in annotations.find("*.json"):
@@ -48,6 +53,8 @@ def _record(place: str, name: str, item: Any, task: str) -> Record:
         question = required(place, item, "question")
         asked = with_options(question, options) if options else question
         talk = ((asked, majority(answers)),)
+    if task == "AVSSD":
+        answers = [found[1] if (found := _CLASS.search(text)) else text for text in answers]
     media, whole, optional = _media(place, item)
     start, end = _span(place, item)
     return Record(
