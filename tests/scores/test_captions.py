@@ -114,7 +114,7 @@ def test_tokens_are_those_of_pycocoevalcap() -> None:
 
 @needs_java
 def test_meteor_is_what_its_jar_says_by_itself() -> None:
-    """Beside the figure of `java -jar meteor-1.5.jar SAID RIGHT -l en -norm` over the same 29 tokenized pairs;
+    """Beside `java -jar meteor-1.5.jar SAID RIGHT -l en -norm` over the same 29 pairs, tokenized;
     here pycocoevalcap talks with it. Once: each start reads a paraphrase table for seconds."""
     answers = answered([(said, [refs[0]]) for said, refs in pairs() if said])
     assert len(answers) == 29
