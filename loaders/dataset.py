@@ -16,6 +16,7 @@ from loaders.schedule.phase import Item
 from loaders.storage import Bytes
 
 _PIECE_BYTES = 32 << 20  # the longest piece that is fetched at once
+from storage import files
 
 
 class CorpusDataset(Dataset[TrainingSample]):
@@ -59,7 +60,7 @@ class CorpusDataset(Dataset[TrainingSample]):
             for piece in pieces:
                 storage.will_read(*piece)
             return
-        fetched = [self.corpus.read(piece) for piece in pieces]
+        fetched = files.each(self.corpus.read, pieces)
         for place, row in wanted:
             number = bisect_right(pieces, (place.shard, place.offset), key=lambda piece: piece[:2]) - 1
             start = place.offset - pieces[number].offset

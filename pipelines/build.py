@@ -19,9 +19,9 @@ from pipelines.members import Members
 from pipelines.metrics.progress import Progress
 from pipelines.products import Products, products_of_build
 from pipelines.settings import Settings
-from pipelines.storage import files
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME, Column
+from storage import files
 
 STAGE_RAM = "12GB"  # weights of both encoders, frames decoded ahead, and one decoder a core
 LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow", "torch",

@@ -8,12 +8,13 @@ from typing import Any
 
 from pipelines.errors import UsageError
 from pipelines.products import Products, products_of_build
-from pipelines.storage import fetch, files
+from pipelines.storage import fetch
 from schemas.corpus import CORPUS_NAME, LEDGER_NAME, Corpus
 from schemas.digest import digest
 from schemas.manifest import InputRow
 from schemas.reasons import MediaError
 from schemas.tables import LEDGER, read_rows
+from storage import files
 
 Ledger = Mapping[str, Mapping[str, Any]]
 
@@ -33,15 +34,12 @@ def read_ledger(output: str) -> Ledger:
 
 def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[InputRow, ...]:
     """The rows with their signatures: what they say, their files' versions, what is made of them."""
-    versions: dict[str, str] = {}
+    rows = list(rows)
+    versions = fetch.versions(uri for row in rows for uri in row.uris)
 
     def version(uri: str) -> str:
-        if uri not in versions:
-            try:
-                versions[uri] = fetch.version(uri)
-            except MediaError as error:
-                versions[uri] = str(error.reason)
-        return versions[uri]
+        found = versions[uri]
+        return str(found.reason) if isinstance(found, MediaError) else found
 
     made = digest([products.names(), clip_ns])
     return tuple(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
 
 from decoders.processes.zygote import ZYGOTE
@@ -24,10 +23,11 @@ from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings
 from pipelines.steps import inputs
 from pipelines.steps.finish import corpus_bytes
-from pipelines.storage import files
+from pipelines.storage.beam_options import adopt
 from pipelines.storage.sources import read_sources
 from schemas.corpus import CORPUS_NAME, Corpus
 from schemas.manifest import InputRow
+from storage import files
 
 HERE = ("DirectRunner", "FnApiRunner")  # runners that decode in this process
 Bar = Callable[[Progress], AbstractContextManager[object]]
@@ -81,7 +81,7 @@ def launch(
         UsageError, ManifestError, ModelUnavailable: what was asked for cannot be done; nothing is written.
         StorageError: a storage failed; what is done is kept, and the same call goes on from there.
     """
-    FileSystems.set_options(beams)  # an object store's address and keys
+    adopt(beams, warn)
     with ExitStack() as stack:
         progress = Progress(_progress_file(stack) if bar else None)
         job = look(asked, prepare(asked, progress))
@@ -116,7 +116,7 @@ def look(asked: Settings, build: Build) -> Job:
 def _check_writable(output: str) -> None:
     probe = files.join(output, files.STAGING, "writable")
     try:
-        files.write_bytes(probe, output, b"writable")
+        files.put(probe, b"writable", output)
         files.delete(probe)
     except (StorageError, ValueError) as error:
         raise UsageError(f"--output: {error}") from error
@@ -141,7 +141,7 @@ def _run(
     root = beam.Pipeline(options=beams)
     started = time.monotonic()
     try:
-        with inputs.staged(job.rows, job.path, job.build.output), bar, root:
+        with inputs.staged(job.rows, job.path), bar, root:
             build_corpus(root | "Read sources" >> inputs.ReadInputs(job.path), job.build)
     except StorageError as error:
         raise StorageError(str(error).partition(" [while running")[0]) from error  # Beam adds its step
@@ -165,6 +165,6 @@ def _with_seconds(output: str, seconds: dict[str, float]) -> Corpus:
     corpus = Corpus.model_validate_json(files.read_bytes(path))
     if seconds:
         corpus.seconds = {"media": corpus.seconds["media"], **seconds}
-        files.write_bytes(path, output, corpus_bytes(corpus))
+        files.put(path, corpus_bytes(corpus), output)
         files.sweep(output)
     return corpus

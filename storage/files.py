@@ -18,13 +18,14 @@ from typing import IO
 from storage import disk, objects
 from storage.entry import HEARTBEAT_S, STAGING, Entry
 from storage.errors import StorageError, is_storages, translated, writing
+from storage.objects import each
 from storage.uris import absolute, is_local, join, local_path, scheme, split
 
 __all__ = [
     "STAGING", "Entry", "StorageError", "absolute", "atomic_writer", "create_if_absent", "delete",
-    "delete_many", "download", "entries", "entry", "exists", "is_local", "join", "listing", "local_path",
-    "open_read", "put", "read_bytes", "read_many", "read_range", "scheme", "scratch", "split", "staging_path",
-    "sweep",
+    "delete_many", "download", "each", "entries", "entry", "exists", "is_local", "join", "listing", "local_path",
+    "open_read", "put", "read_bytes", "read_many", "read_range", "read_ranges", "scheme", "scratch", "split",
+    "staging_path", "sweep",
 ]  # fmt: skip
 _READ_AHEAD = 1 << 20
 
@@ -55,6 +56,9 @@ def entries(uris: Iterable[str]) -> dict[str, Entry | OSError]:
 
 def exists(uri: str) -> bool:
     """Whether there is a file; raises PermissionError, StorageError."""
+    if is_local(uri):
+        with translated(uri):
+            return Path(local_path(uri)).exists()
     try:
         entry(uri)
     except FileNotFoundError:
@@ -93,7 +97,14 @@ def read_many(uris: Sequence[str]) -> list[bytes | None]:
 
     if all(map(is_local, uris)):
         return [read(uri) for uri in uris]
-    return objects.each(read, uris)
+    return each(read, uris)
+
+
+def read_ranges(ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
+    """Several (uri, offset, size) as `read_range` reads one; from a store several at once."""
+    if all(is_local(uri) for uri, _, _ in ranges):
+        return [read_range(*item) for item in ranges]
+    return each(lambda item: read_range(*item), ranges)
 
 
 @contextmanager

@@ -32,7 +32,9 @@ def absolute(uri: str) -> str:
 
 def join(base: str, *parts: str) -> str:
     """A name below `base`, with the base's own separator."""
-    return os.path.join(base, *parts) if is_local(base) else "/".join([base.rstrip("/"), *parts])  # noqa: PTH118
+    if is_local(base):
+        return os.path.join(base, *parts)  # noqa: PTH118
+    return "/".join([base.rstrip("/"), *(part.lstrip("/") for part in parts)])
 
 
 def split(uri: str) -> tuple[str, str]:

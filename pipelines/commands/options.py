@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:
         raise UsageError(f"{message} ({self.prog} --help lists the options)")
+
+
+def warn(line: str) -> None:
+    """What a user should know before the work begins."""
+    print(f"favor-data: WARNING: {line}", file=sys.stderr)
 
 
 class BuildOptions(PipelineOptions):

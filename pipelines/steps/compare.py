@@ -12,10 +12,10 @@ from pipelines.changes import check_same_columns
 from pipelines.products import Products
 from pipelines.records import PlannedSample, Row
 from pipelines.steps.plan import merge
-from pipelines.storage import files
 from schemas.corpus import INDEX_NAME, LEDGER_NAME
 from schemas.manifest import InputRow
 from schemas.tables import INDEX, LEDGER, read_rows
+from storage import files
 
 FRESH = "fresh"
 STANDING = "standing"

@@ -13,7 +13,6 @@ from pipelines.build import Facts
 from pipelines.metrics.counters import INPUTS_DONE, count, rejected
 from pipelines.records import AccountOfInput, InputOutcome, Row
 from pipelines.steps.shards import after
-from pipelines.storage import files
 from schemas.corpus import (
     CORPUS_NAME,
     INDEX_NAME,
@@ -25,6 +24,7 @@ from schemas.corpus import (
 )
 from schemas.manifest import InputRow
 from schemas.tables import INDEX, LEDGER, table_bytes
+from storage import files
 
 ACCOUNTS = "accounts"
 REJECTIONS = "rejections"
@@ -157,7 +157,7 @@ def _existing(output: str) -> Corpus | None:
 def _write(output: str, name: str, content: bytes) -> None:
     path = files.join(output, *name.split("/"))
     if not files.exists(path) or files.read_bytes(path) != content:
-        files.write_bytes(path, output, content)
+        files.put(path, content, output)
 
 
 def _counts(index_rows: list[Row], ledger_rows: list[Row]) -> Counts:

@@ -7,30 +7,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import apache_beam as beam
-from apache_beam.io.filesystem import CompressionTypes
 from pydantic import TypeAdapter
 
-from pipelines.storage import files
 from schemas.manifest import InputRow
+from storage import files
 
+PIECE_BYTES = 1 << 20
 _ROW = TypeAdapter(InputRow)
 
 
 @contextmanager
-def staged(rows: Sequence[InputRow], path: str, output: str) -> Iterator[None]:
+def staged(rows: Sequence[InputRow], path: str) -> Iterator[None]:
     """While the block runs, `path` holds the rows: JSON, one a line."""
-    with files.atomic_writer(path, output) as stream:
-        for row in rows:
-            stream.write(_ROW.dump_json(row) + b"\n")
-    try:
+    with files.scratch(path, (_ROW.dump_json(row) + b"\n" for row in rows)):
         yield
-    finally:
-        files.delete(path)
 
 
 @beam.typehints.with_output_types(InputRow)
 class ReadInputs(beam.PTransform):
-    """-> InputRow. Runners split a long file among their workers."""
+    """-> InputRow. A long file is read in pieces, among the workers."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -39,6 +34,25 @@ class ReadInputs(beam.PTransform):
     def expand(self, root: beam.Pipeline) -> beam.PCollection:
         return (
             root
-            | beam.io.ReadFromText(self._path, compression_type=CompressionTypes.UNCOMPRESSED, validate=False)
+            | "Staged inputs" >> beam.Create([self._path])
+            | "Pieces" >> beam.FlatMap(_pieces)
+            | "Spread pieces" >> beam.Reshuffle()
+            | "Lines" >> beam.FlatMap(_lines)
             | "Parse" >> beam.Map(_ROW.validate_json).with_output_types(InputRow)
         )
+
+
+def _pieces(path: str) -> list[tuple[str, int]]:
+    return [(path, offset) for offset in range(0, files.entry(path).size, PIECE_BYTES)]
+
+
+def _lines(piece: tuple[str, int]) -> list[bytes]:
+    """The lines that begin in the piece."""
+    path, offset = piece
+    begin = max(0, offset - 1)  # whether a line begins with the piece, the byte before it tells
+    content = files.read_range(path, begin, offset + PIECE_BYTES - begin)
+    while not content.endswith(b"\n"):  # the last one goes on
+        more = files.read_range(path, begin + len(content), PIECE_BYTES)
+        content += more[: more.find(b"\n") + 1] or more
+    lines = content.split(b"\n")[:-1]
+    return lines[1:] if offset else lines

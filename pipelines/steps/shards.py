@@ -13,12 +13,12 @@ from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.metrics.profile import timed
 from pipelines.records import PlannedSample, Row
 from pipelines.steps.assemble import Ready
-from pipelines.storage import files
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, Corpus, shard_name
 from schemas.media import Modality
 from schemas.sample import Sample
 from schemas.shard import Extent, ShardWriter
 from schemas.tables import INDEX, read_rows
+from storage import files
 
 STAY, MOVE = "stay", "move"
 Slice = tuple[str, str, int]  # group, key, bytes

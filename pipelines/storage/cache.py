@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from pipelines.storage import files
+from storage import files
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,10 @@ class Cache:
 
     def find(self, key: str, suffix: str) -> bytes | None:
         """The entry, or None where there is none."""
-        return self.get(key, suffix) if self.has(key, suffix) else None
+        try:
+            return self.get(key, suffix)
+        except FileNotFoundError:
+            return None
 
     def size(self, key: str, suffix: str) -> int:
         """Bytes of an entry.
@@ -36,11 +39,11 @@ class Cache:
         Raises:
             OSError: not there.
         """
-        return files.size(self.path(key, suffix))
+        return files.entry(self.path(key, suffix)).size
 
     def put(self, key: str, suffix: str, content: bytes) -> None:
         """Atomic; a second writer of the same key writes the same bytes."""
-        files.write_bytes(self.path(key, suffix), self.root, content)
+        files.put(self.path(key, suffix), content, self.root, durable=False)  # a power cut: made again
 
 
 def memo_key(uri: str, version: str) -> str:

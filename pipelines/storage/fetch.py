@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import stat
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, NamedTuple
-
-from apache_beam.io.filesystems import FileSystems
+from typing import NamedTuple
 
 from pipelines.errors import StorageError
-from pipelines.storage import files, parquet_cells
+from pipelines.storage import parquet_cells
 from schemas.forms import embedded
 from schemas.reasons import MediaError, Reason
+from storage import files
+from storage.errors import translated
 
 TAR_SCHEME = "tar://"
-_READ_BYTES = 1 << 20
+_READ_BYTES = 16 << 20
 
 
 class TarMember(NamedTuple):
@@ -62,10 +61,29 @@ def version(uri: str) -> str:
     with _as_media_errors(uri):
         path = _file_of(uri)
         if files.is_local(path):
-            status = _regular_file(path)
-            return f"{status.st_size}-{status.st_mtime_ns}"
-        metadata = FileSystems.get_filesystem(path).metadata(path)
-        return f"{metadata.size_in_bytes}-{metadata.last_updated_in_seconds}"
+            _regular_file(files.local_path(path))
+        return files.entry(path).version
+
+
+def versions(uris: Iterable[str]) -> dict[str, str | MediaError]:
+    """The version of each, or what speaks against it; a store is asked for many at once."""
+    wanted = list(dict.fromkeys(uris))
+    stored = files.entries(holder for uri in wanted if not files.is_local(holder := _file_of(uri)))
+    found: dict[str, str | MediaError] = {}
+    for uri in wanted:
+        try:
+            holder = _file_of(uri)
+            found[uri] = _version_of(uri, stored[holder]) if holder in stored else version(uri)
+        except MediaError as error:
+            found[uri] = error
+    return found
+
+
+def _version_of(uri: str, entry: files.Entry | OSError) -> str:
+    with _as_media_errors(uri):
+        if isinstance(entry, OSError):
+            raise entry
+        return entry.version
 
 
 @contextmanager
@@ -77,13 +95,13 @@ def local_copy(uri: str) -> Iterator[str]:
     """
     if files.is_local(uri):
         with _as_media_errors(uri):
-            _regular_file(uri)
-        yield uri
+            _regular_file(files.local_path(uri))
+        yield files.local_path(uri)
         return
     with tempfile.TemporaryDirectory(prefix="favor-data-") as folder:
         path = Path(folder) / "media"
-        with _as_media_errors(uri), path.open("wb") as copy:
-            _download(uri, copy)
+        with _as_media_errors(uri):
+            _download(uri, path)
         yield str(path)
 
 
@@ -100,24 +118,22 @@ def _file_of(uri: str) -> str:
     return embedded.Cell.parse(uri).file if uri.startswith(embedded.SCHEME) else uri
 
 
-def _download(uri: str, copy: IO[bytes]) -> None:
+def _download(uri: str, path: Path) -> None:
     if uri.startswith(embedded.SCHEME):
-        copy.write(parquet_cells.read(embedded.Cell.parse(uri), version(uri)))
+        path.write_bytes(parquet_cells.read(embedded.Cell.parse(uri), version(uri)))
         return
     if not uri.startswith(TAR_SCHEME):
-        with files.open_read(uri) as stream:
-            shutil.copyfileobj(stream, copy, _READ_BYTES)
+        files.download(uri, str(path))
         return
     member = TarMember.parse(uri)
     extents = tar_extents(member.tar)
     if member.name not in extents:
         raise FileNotFoundError(f"{member.tar} holds no member {member.name}")
     offset, left = extents[member.name]
-    with files.open_read(member.tar) as stream:
-        stream.seek(offset)
-        while left and (part := stream.read(min(left, _READ_BYTES))):
+    with path.open("wb") as copy:
+        while left and (part := files.read_range(member.tar, offset, min(left, _READ_BYTES))):
             copy.write(part)
-            left -= len(part)
+            offset, left = offset + len(part), left - len(part)
     if left:
         raise tarfile.ReadError(f"{member.tar} ends inside {member.name}")
 
@@ -134,7 +150,7 @@ def _regular_file(path: str) -> os.stat_result:
 def _as_media_errors(uri: str) -> Iterator[None]:
     """A file that is not there or may not be read is the input's fault; a store that fails is not."""
     try:
-        with files.translated(uri):
+        with translated(uri):
             yield
     except FileNotFoundError as error:
         raise MediaError(Reason.NOT_FOUND, f"{uri}: no such file") from error
@@ -144,7 +160,5 @@ def _as_media_errors(uri: str) -> Iterator[None]:
         if files.is_local(uri):  # not a regular file, a loop of links, a name too long
             raise MediaError(Reason.UNREADABLE, str(error)) from error
         raise
-    except (
-        ValueError
-    ) as error:  # no Parquet file; Beam: a path with a NUL byte, a scheme without a file system
+    except ValueError as error:  # no Parquet file, a path with a NUL byte, a scheme that nobody knows
         raise MediaError(Reason.UNREADABLE, f"{uri}: {error}") from error

@@ -9,8 +9,8 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.storage import files
 from schemas.forms.embedded import Cell, content
+from storage import files
 
 _GROUP_BYTES = 256 << 20  # a row group up to this size is held: its cells are asked for one after another
 

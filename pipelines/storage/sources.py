@@ -5,21 +5,21 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.errors import StorageError, UsageError
-from pipelines.storage import files
 from pipelines.storage.fetch import TarMember, tar_extents
 from schemas.grid import seconds_to_ns
 from schemas.manifest import InputRow, ManifestError, ManifestRow, read_manifest
 from schemas.media import Modality
+from storage import files
 
 MANIFESTS = (".jsonl", ".csv", ".parquet")
+_WILD = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 _SIDECARS = (".json", ".txt")
 
 
@@ -33,7 +33,7 @@ def read_sources(sources: Sequence[str], output: str) -> Iterator[InputRow]:
     Raises:
         SourceError, ManifestError.
     """
-    for source in sources:
+    for source in map(_plain, sources):
         if not files.is_local(source):
             yield from _remote(source)
         elif Path(source).is_dir():
@@ -42,6 +42,10 @@ def read_sources(sources: Sequence[str], output: str) -> Iterator[InputRow]:
             yield from _pattern(source)
         else:
             yield from _file(files.absolute(source), Path(source).name, named=True)
+
+
+def _plain(uri: str) -> str:
+    return files.local_path(uri) if files.is_local(uri) else uri
 
 
 def _file(path: str, name: str, named: bool = False) -> Iterator[InputRow]:
@@ -95,7 +99,7 @@ def _pattern(pattern: str) -> Iterator[InputRow]:
 def _remote(source: str) -> Iterator[InputRow]:
     """An object, a pattern, or a prefix that ends in `/`."""
     try:
-        paths = list(files.sizes(source + "**" if source.endswith("/") else source))
+        paths = _found(source)
     except (PermissionError, StorageError, ValueError) as error:
         raise SourceError(f"{source} cannot be listed: {error}") from error
     if not paths:
@@ -103,6 +107,20 @@ def _remote(source: str) -> Iterator[InputRow]:
     prefix = source if source.endswith("/") else source.rpartition("/")[0] + "/"
     for path in paths:
         yield from _file(path, path.removeprefix(prefix), named=path == source)
+
+
+def _found(source: str) -> list[str]:
+    if source.endswith("/"):
+        return list(files.listing(source))
+    if files.scheme(source) in ("http", "https") or not glob.has_magic(source) or files.exists(source):
+        return [source] if files.exists(source) else []
+    parts = re.split(r"(\*\*|[*?]|\[[^]]+\])", source)
+    matches = re.compile("".join(_WILD.get(part) or _literal_or_set(part) for part in parts), re.DOTALL)
+    return [path for path in files.listing(parts[0].rpartition("/")[0]) if matches.fullmatch(path)]
+
+
+def _literal_or_set(part: str) -> str:
+    return part.replace("[!", "[^") if part.startswith("[") and part.endswith("]") else re.escape(part)
 
 
 def _manifest(path: str) -> Iterator[InputRow]:
@@ -115,13 +133,13 @@ def _manifest(path: str) -> Iterator[InputRow]:
 
 
 def _input_row(manifest: str, line: int, row: ManifestRow) -> InputRow:
-    folder = FileSystems.split(manifest)[0]
+    folder = files.split(manifest)[0]
 
     def uri(named: str) -> str:
         """Relative paths count from the manifest's folder."""
         if not files.is_local(named):
             return named
-        return files.absolute(files.join(folder, named))
+        return files.absolute(files.join(folder, _plain(named)))
 
     named = {Modality.VIDEO: row.video, Modality.AUDIO: row.audio, Modality.IMAGE: row.image}
     first = row.media or row.video or row.image or row.audio or ""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.commands.command import main
-from pipelines.storage import files
+from storage import disk, files
 
 from .conftest import ffmpeg, pictures
 
@@ -84,10 +84,8 @@ def test_what_others_write_at_this_moment_is_not_swept_away(tmp_path) -> None:
         assert len(list(staging.iterdir())) == 1
         stream.write(b" and half")
     assert (tmp_path / "file").read_bytes() == b"half and half"
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    left = staging / f"{files._HOST}-{gone.pid}-00"
-    left.write_bytes(b"")
+    staging.mkdir(exist_ok=True)
+    Path(files.staging_path(str(tmp_path))).write_bytes(b"")  # nobody holds it
     files.sweep(str(tmp_path))
     assert not staging.exists()
 
@@ -106,12 +104,12 @@ def test_a_failed_write_leaves_nothing(tmp_path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(clips, features, tmp_path, monkeypatch, capsys) -> None:
     """Every write of a cache entry goes to a device that is always full."""
-    create = files.FileSystems.create
+    opened = disk._open_locked
 
-    def full(path: str, *args, **kwargs):
-        return Path("/dev/full").open("wb") if "cache" in path else create(path, *args, **kwargs)
+    def full(path: str):
+        return open("/dev/full", "wb") if "cache" in path else opened(path)  # noqa: PTH123
 
-    monkeypatch.setattr(files.FileSystems, "create", full)
+    monkeypatch.setattr(disk, "_open_locked", full)
     command = ["build", str(clips / "clip0.mp4"), "--output", str(tmp_path / "o"), *features]
     assert main(command) == 1
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("favor-data:")]
@@ -137,7 +135,7 @@ def test_a_build_killed_at_its_very_end_is_swept_up_by_the_next(media, features,
     output = tmp_path / "out"
     build = ["build", str(media / "talk.mp4"), "--output", str(output), *features]
     assert main(build) == 0
-    left = f"from pipelines.storage import files; print(files.staging_path({str(output)!r}))"
+    left = f"from storage import files; print(files.staging_path({str(output)!r}))"
     ended = subprocess.run([sys.executable, "-c", left], check=True, capture_output=True, text=True)
     path = Path(ended.stdout.strip())
     path.parent.mkdir(exist_ok=True)

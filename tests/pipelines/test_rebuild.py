@@ -196,9 +196,9 @@ def test_retry_looks_again_at_what_was_rejected_for_that_reason(
     assert build(source, output, features) == 0
     looked_at: list[str] = []
 
-    def noted(rows, path, output):
+    def noted(rows, path):
         looked_at.extend(Path(row.input).name for row in rows)
-        return staged(rows, path, output)
+        return staged(rows, path)
 
     monkeypatch.setattr("pipelines.steps.inputs.staged", noted)
     assert build(source, output, features, "--retry", "timed_out") == 0

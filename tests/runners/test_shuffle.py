@@ -25,7 +25,7 @@ def test_a_sample_takes_less_than_ten_kilobytes_through_all_shuffles(tmp_path: P
     root = beam.Pipeline(options=beams)
     build_corpus(root | "Read sources" >> inputs.ReadInputs(job.path), job.build)
     proto = root.to_runner_api()
-    with inputs.staged(job.rows, job.path, job.build.output):
+    with inputs.staged(job.rows, job.path):
         result = root.run()
         result.wait_until_finish()
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipelines.commands import options
 from pipelines.commands.make.summary import bytes_text
 from pipelines.errors import UsageError
 from pipelines.products import STREAM_OF, products_of_build
 from pipelines.steps.probe import MEMO_SUFFIX
-from pipelines.storage import files
+from pipelines.storage.beam_options import adopt
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, INDEX_NAME, Corpus
 from schemas.grid import Span
 from schemas.tables import INDEX, read_rows
+from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -30,20 +29,21 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--cache", metavar="DIR", help="the cache, if it lies elsewhere (OUT/cache)")
     parser.add_argument("--dry-run", action="store_true", help="say what prune would drop, and drop nothing")
     arguments, beams = options.parse_with_beam(parser, argv)
-    FileSystems.set_options(beams)
+    adopt(beams, options.warn)
     corpora = [files.absolute(corpus) for corpus in arguments.corpora]
     if len(corpora) > 1 and not arguments.cache:
         raise UsageError("several corpora share a cache that lies elsewhere: name it with --cache")
     root = files.absolute(arguments.cache) if arguments.cache else files.join(corpora[0], CACHE_NAME)
     needed = {name for corpus in corpora for name in needed_entries(corpus)}
-    entries = files.sizes(files.join(root, "*", "*"))
+    staging = files.join(root, files.STAGING)
+    listed = files.listing(root).items()
+    entries = {path: entry.size for path, entry in listed if files.split(path)[0] != staging}
     if arguments.action == "stats":
         print(_stats(root, entries, needed))
         return 0
     dropped = {path: size for path, size in entries.items() if not _keep(path, needed)}
     if not arguments.dry_run:
-        for path in dropped:
-            files.delete(path)
+        files.delete_many(list(dropped))
     would = "would be " if arguments.dry_run else ""
     share = f"{len(dropped)} of {len(entries)} entries, {bytes_text(sum(dropped.values()))}"
     print(f"{root}: {share} {would}dropped")
@@ -91,4 +91,4 @@ def _keep(path: str, needed: set[str]) -> bool:
 
 
 def _name(path: str) -> str:
-    return str(FileSystems.split(path)[1])
+    return files.split(path)[1]

@@ -15,13 +15,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from apache_beam.io.filesystems import FileSystems
 from pydantic import ValidationError
 
 from pipelines.commands import options
 from pipelines.errors import StorageError
 from pipelines.products import PLACEMENT, STREAM_OF, Products, products_of_build
-from pipelines.storage import files
+from pipelines.storage.beam_options import adopt
 from pipelines.storage.cache import Cache
 from schemas.corpus import (
     CACHE_NAME,
@@ -36,6 +35,7 @@ from schemas.media import Modality
 from schemas.reasons import Reason, Stage
 from schemas.shard import end_of_tar, npy_array, read_extent
 from schemas.tables import INDEX, LEDGER, read_rows
+from storage import files
 
 Row = dict[str, Any]
 
@@ -46,7 +46,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--cache", metavar="DIR", help="where the features are cached (OUT/cache)")
     arguments, beams = options.parse_with_beam(parser, argv)
-    FileSystems.set_options(beams)  # an object store's address and keys
+    adopt(beams, options.warn)
     output = files.absolute(arguments.corpus)
     if not files.exists(files.join(output, CORPUS_NAME)):
         print(
@@ -153,8 +153,8 @@ def _file_faults(output: str, corpus: Corpus, index: list[Row]) -> Iterator[str]
     for snapshot in corpus.snapshots:
         rows = _table(output, snapshot_index_name(snapshot.name), INDEX)
         known |= {row["shard"] for row in rows} if isinstance(rows, list) else set()
-    for path in files.sizes(files.join(output, "shards", "*")):
-        name = "shards/" + FileSystems.split(path)[1]
+    for path in files.listing(files.join(output, "shards")):
+        name = "shards/" + files.split(path)[1]
         if name not in known:
             yield f"{name}: no snapshot names this file"
 

@@ -22,7 +22,7 @@ def run(argv: Sequence[str]) -> int:
         UsageError: what the user gave cannot be used.
     """
     try:
-        done = launch(*options.parse(argv), warn=_warn, bar=ProgressBar)
+        done = launch(*options.parse(argv), warn=options.warn, bar=ProgressBar)
     except StorageError as error:
         print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
               file=sys.stderr)  # fmt: skip
@@ -32,7 +32,3 @@ def run(argv: Sequence[str]) -> int:
     ledger = [row for name, row in read_ledger(done.output).items() if name in done.named]
     print(summarize(done.output, done.corpus, ledger, done.seconds))
     return 0 if any(row["status"] == "done" for row in ledger) else 1
-
-
-def _warn(line: str) -> None:
-    print(f"favor-data: WARNING: {line}", file=sys.stderr)

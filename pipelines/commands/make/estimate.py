@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import UsageError
-from pipelines.storage import files
 from pipelines.storage.sources import read_sources
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, Corpus
 from schemas.grid import ns_to_seconds
 from schemas.manifest import InputRow
+from storage import files
 
 SHUFFLED = 10_000  # bytes a sample at most; tests/runners/test_shuffle.py holds the job to it
 ROW_MEMORY = 5_000  # bytes of one sample in the one worker that writes index and ledger; measured: 3,200
@@ -52,7 +52,7 @@ class Pilot:
             inputs=found.counts.done,
             samples=found.counts.samples,
             shard_bytes=found.counts.bytes,
-            index_bytes=files.size(files.join(corpus, INDEX_NAME)),
+            index_bytes=files.entry(files.join(corpus, INDEX_NAME)).size,
             shard_limit=int(found.options["shard_bytes"]),
         )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
+from io import BytesIO
 from pathlib import Path
 
 import boto3
@@ -10,7 +12,10 @@ import pandas as pd
 import pytest
 from moto.server import ThreadedMotoServer
 
+from loaders.corpus import open_corpus
+from loaders.dataset import CorpusDataset
 from pipelines.commands.command import main
+from storage import objects
 
 
 @pytest.fixture(scope="module")
@@ -23,19 +28,26 @@ def server():
 
 @pytest.fixture
 def s3(server, monkeypatch):
-    """(client of a fresh bucket `corpora`, Beam's options for it)"""
+    """A client of a fresh bucket `corpora`; the environment leads there."""
     host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
-    )
+    for name, value in environment(f"http://{host}:{port}").items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
     client.create_bucket(Bucket="corpora")
-    options = [f"--s3_endpoint_url={endpoint}", "--s3_access_key_id=k", "--s3_secret_access_key=s"]
-    yield client, [*options, "--s3_region_name=us-east-1"]
+    yield client
     for page in client.get_paginator("list_objects_v2").paginate(Bucket="corpora"):
         for found in page.get("Contents", []):
             client.delete_object(Bucket="corpora", Key=found["Key"])
     client.delete_bucket(Bucket="corpora")
+
+
+def environment(endpoint: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
 
 
 def download(client, prefix: str, folder: Path) -> Path:
@@ -48,15 +60,15 @@ def download(client, prefix: str, folder: Path) -> Path:
 
 
 def test_videos_on_s3_become_a_corpus_on_s3(s3, media, features, tmp_path) -> None:
-    client, options = s3
+    client = s3
     for name in ("talk.mp4", "still.png"):
         client.upload_file(str(media / name), "corpora", f"videos/deep/{name}")
     client.put_object(Bucket="corpora", Key="videos/text.mp4", Body=b"not a film" * 20)
-    command = ["build", "s3://corpora/videos/", "--output", "s3://corpora/out", *features, *options]
+    command = ["build", "s3://corpora/videos/", "--output", "s3://corpora/out", *features]
     assert main(command) == 0
     corpus = download(client, "out", tmp_path)
     assert main(["verify", str(corpus)]) == 0
-    assert main(["verify", "s3://corpora/out", *options]) == 0
+    assert main(["verify", "s3://corpora/out"]) == 0
     ledger = pd.read_parquet(corpus / "ledger.parquet").set_index("id")
     assert ledger["status"].to_dict() == {
         "deep/still.png": "done",
@@ -67,10 +79,10 @@ def test_videos_on_s3_become_a_corpus_on_s3(s3, media, features, tmp_path) -> No
 
 
 def test_shards_are_the_same_on_s3_and_on_disk(s3, media, features, tmp_path) -> None:
-    client, options = s3
+    client = s3
     shutil.copy(media / "silent.ogv", tmp_path / "silent.ogv")
     source = str(tmp_path / "silent.ogv")
-    assert main(["build", source, "--output", "s3://corpora/out", *features, *options]) == 0
+    assert main(["build", source, "--output", "s3://corpora/out", *features]) == 0
     assert main(["build", source, "--output", str(tmp_path / "out"), *features]) == 0
     remote = download(client, "out", tmp_path / "remote")
     assert (remote / "shards/000000.tar").read_bytes() == (tmp_path / "out/shards/000000.tar").read_bytes()
@@ -94,8 +106,7 @@ class Unreliable:
 @pytest.fixture
 def unreliable(server, monkeypatch):
     """fails(n) -> bool decides on the n-th request from now on."""
-    monkeypatch.setattr("apache_beam.utils.retry.Clock.sleep", lambda self, seconds: None)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    monkeypatch.setattr(objects, "PATIENCE_S", 1.0)
     inner = server._server.app
 
     def install(fails) -> Unreliable:
@@ -109,9 +120,9 @@ def unreliable(server, monkeypatch):
 def test_a_server_that_fails_every_tenth_request_delays_nobody(
     s3, media, features, tmp_path, unreliable
 ) -> None:
-    client, options = s3
+    client = s3
     flaky = unreliable(lambda n: n % 10 == 0)
-    command = ["build", str(media / "still.png"), "--output", "s3://corpora/out", *features, *options]
+    command = ["build", str(media / "still.png"), "--output", "s3://corpora/out", *features]
     assert main(command) == 0
     assert flaky.requests > 20
     assert main(["verify", str(download(client, "out", tmp_path))]) == 0
@@ -120,8 +131,8 @@ def test_a_server_that_fails_every_tenth_request_delays_nobody(
 def test_a_server_that_disappears_is_one_line_and_the_next_run_completes(
     s3, media, features, tmp_path, unreliable, capsys
 ) -> None:
-    client, options = s3
-    command = ["build", str(media / "still.png"), "--output", "s3://corpora/out", *features, *options]
+    client = s3
+    command = ["build", str(media / "still.png"), "--output", "s3://corpora/out", *features]
     unreliable(lambda n: n > 25)
     assert main(command) == 1
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("favor-data:")]
@@ -130,3 +141,53 @@ def test_a_server_that_disappears_is_one_line_and_the_next_run_completes(
     unreliable(lambda n: False)
     assert main(command) == 0
     assert main(["verify", str(download(client, "out", tmp_path))]) == 0
+
+
+def test_beams_own_options_lead_there_for_one_more_version(
+    server, s3, media, features, tmp_path, monkeypatch, capsys
+) -> None:
+    client = s3
+    host, port = server.get_host_and_port()
+    for name in environment(""):
+        monkeypatch.setenv(name, "")  # and back again after the test, whatever the command sets
+        monkeypatch.delenv(name)
+    options = [f"--s3_endpoint_url=http://{host}:{port}", "--s3_access_key_id=k"]
+    options += ["--s3_secret_access_key=s", "--s3_region_name=us-east-1"]
+    command = ["build", str(media / "still.png"), "--output", "s3://corpora/out", *features]
+    assert main([*command, *options]) == 0
+    assert "--s3_endpoint_url goes with the next version: set AWS_ENDPOINT_URL" in capsys.readouterr().err
+    assert main(["verify", str(download(client, "out", tmp_path))]) == 0
+
+
+def test_a_manifest_a_pattern_and_a_tar_on_s3_are_the_same_inputs(s3, media, features, tmp_path) -> None:
+    client = s3
+    (tmp_path / "manifest.jsonl").write_text('{"media": "in/still [1].png", "id": "a"}\n')
+    client.upload_file(str(tmp_path / "manifest.jsonl"), "corpora", "manifest.jsonl")
+    client.upload_file(str(media / "still.png"), "corpora", "in/still [1].png")
+    client.upload_file(str(media / "silent.ogv"), "corpora", "in/deep/silent.ogv")
+    with tarfile.open(tmp_path / "raw.tar", "w") as tar:
+        tar.add(media / "still.png", "x.png")
+    client.upload_file(str(tmp_path / "raw.tar"), "corpora", "raw.tar")
+    sources = ["manifest.jsonl", "raw.tar", "in/still [1].png", "in/**.ogv", "in/*.nothing*"]
+    build = ["build", *(f"s3://corpora/{source}" for source in sources[:-1]), *features]
+    assert main([*build, "--output", "s3://corpora/out"]) == 0
+    content = client.get_object(Bucket="corpora", Key="out/ledger.parquet")["Body"].read()
+    ledger = pd.read_parquet(BytesIO(content))
+    assert ledger[["id", "status"]].to_numpy().tolist() == [
+        ["deep/silent.ogv", "done"], ["still [1].png", "done"], ["a", "done"], ["raw/x.png", "done"],
+    ]  # fmt: skip
+    assert main(["build", f"s3://corpora/{sources[-1]}", "--output", str(tmp_path / "o"), *features]) == 2
+    dataset = CorpusDataset(open_corpus("s3://corpora/out"))
+    assert len(dataset) == 3
+
+
+def test_growth_lists_a_folder_and_asks_for_no_file_of_it(s3, media, features, unreliable) -> None:
+    client = s3
+    for n in range(40):
+        client.put_object(Bucket="corpora", Key=f"in/{n:03d}.txt", Body=b"no media")
+    client.upload_file(str(media / "still.png"), "corpora", "in/still.png")
+    command = ["build", "s3://corpora/in/", "--output", "s3://corpora/out", *features]
+    assert main(command) == 0
+    counting = unreliable(lambda n: False)
+    assert main(command) == 0
+    assert counting.requests < 20  # 41 inputs: two listings, and the corpus's own files
