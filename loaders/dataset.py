@@ -14,9 +14,9 @@ from loaders.extent import ExtentError, members
 from loaders.sample import TrainingSample, decode, treated
 from loaders.schedule.phase import Item
 from loaders.storage import Bytes
+from storage import files
 
 _PIECE_BYTES = 32 << 20  # the longest piece that is fetched at once
-from storage import files
 
 
 class CorpusDataset(Dataset[TrainingSample]):

@@ -23,9 +23,9 @@ from storage.uris import absolute, is_local, join, local_path, scheme, split
 
 __all__ = [
     "STAGING", "Entry", "StorageError", "absolute", "atomic_writer", "create_if_absent", "delete",
-    "delete_many", "download", "each", "entries", "entry", "exists", "is_local", "join", "listing", "local_path",
-    "open_read", "put", "read_bytes", "read_many", "read_range", "read_ranges", "scheme", "scratch", "split",
-    "staging_path", "sweep",
+    "delete_many", "download", "each", "entries", "entry", "exists", "is_local", "join", "listing",
+    "local_path", "open_read", "put", "read_bytes", "read_many", "read_range", "read_ranges", "scheme",
+    "scratch", "split", "staging_path", "sweep",
 ]  # fmt: skip
 _READ_AHEAD = 1 << 20
 
