@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BUILD = HERE.parent / "build" / "runners"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "favor-data" / "runners"
+BUILD = CACHE / f"beam-{version('apache-beam')}"  # once a machine, not once a checkout
 JAVA_OPENS = ("java.lang", "java.net", "java.nio", "java.time", "java.util", "java.util.concurrent")
 
 
@@ -28,7 +30,13 @@ def prism() -> Path:
     binary = BUILD / "bin" / "prism"
     if not binary.exists():
         module = f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{version('apache-beam')}"
-        _run(["go", "install", module], {"GOBIN": str(binary.parent)})
+        # Whole or not at all: two sessions may build at a time.
+        with tempfile.TemporaryDirectory(prefix="favor-data-prism-") as made:
+            _run(["go", "install", module], {"GOBIN": made})
+            binary.parent.mkdir(parents=True, exist_ok=True)
+            staged = binary.with_name(f"prism.{os.getpid()}")
+            shutil.move(Path(made) / "prism", staged)
+        staged.rename(binary)
     return binary
 
 

@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,3 +43,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 def on_gpus(job: Callable[..., Any]) -> Any:
     """The same job for Dataflow's GPUs."""
     return job("--accelerator", L4)
+
+
+def pytest_unconfigure() -> None:
+    """Beam ends Prism when Python ends, and says so to a stream that pytest has closed by then."""
+    logging.raiseExceptions = False
