@@ -22,8 +22,25 @@ usage: favor-data COMMAND …
   score --task T --answers F   a model's answers: AVEB's numbers
 
 favor-data COMMAND --help says more; favor-data --version says which this is."""
-# What the extra `build` brings; without it a corpus can be read, and nothing else.
-BUILDS = frozenset({"apache_beam", "av", "PIL", "torchaudio", "tqdm", "transformers", "whisper"})
+# Module -> the extra that brings it; with none of them a corpus can be read, and nothing else.
+EXTRAS = {
+    **dict.fromkeys(
+        (
+            "aiohttp",
+            "apache_beam",
+            "av",
+            "decord",
+            "ijson",
+            "PIL",
+            "torchaudio",
+            "tqdm",
+            "transformers",
+            "whisper",
+        ),
+        "build",
+    ),
+    **dict.fromkeys(("jiwer", "pycocoevalcap", "whisper_normalizer"), "score"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,10 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"favor-data: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] not in BUILDS:
+        extra = EXTRAS.get(str(error.name).partition(".")[0])
+        if extra is None:
             raise
-        print(f"favor-data: {command} needs what builds corpora, and {error.name} is not installed: "
-              "pip install 'favor-data[build]'", file=sys.stderr)  # fmt: skip
+        print(f"favor-data: {command} needs {error.name}, which is not installed: "
+              f"pip install 'favor-data[{extra}]'", file=sys.stderr)  # fmt: skip
         return 2
     except BrokenPipeError:  # the reader of our output has gone: not an error of ours
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (stands until the process ends)

@@ -10,6 +10,7 @@ import sys
 import pytest
 from packaging.requirements import Requirement
 
+from pipelines.commands import command
 from tests.installed.conftest import Environment
 from tests.installed.declared import CORE, EXTRAS, ROOT
 from tests.installed.test_wheel import READ
@@ -24,7 +25,7 @@ def modules(requirements: list[str]) -> set[str]:
 
 def test_nothing_that_builds_is_there(core: Environment) -> None:
     builds = modules(EXTRAS["build"]) - modules(CORE)
-    assert {"apache_beam", "av", "transformers"} <= builds
+    assert {"apache_beam", "av", "transformers"} <= builds <= set(command.EXTRAS)
     code = f"from importlib.util import find_spec; print([name for name in {builds} if find_spec(name)])"
     assert core.run("python", "-c", code).stdout == "[]\n"
 
@@ -57,9 +58,9 @@ def test_a_corpus_is_read_in_batches(core: Environment) -> None:
     assert shapes["voice.flac"] == {"whisper": [1, 25, 384]}
 
 
-@pytest.mark.parametrize("command", [["build", "media", "--output", "corpus"], ["verify", "corpus"]])
-def test_what_needs_more_says_so_in_one_line(command: list[str], core: Environment) -> None:
-    done = core.run("favor-data", *command)
+@pytest.mark.parametrize("arguments", [["build", "media", "--output", "corpus"], ["verify", "corpus"]])
+def test_what_needs_more_says_so_in_one_line(arguments: list[str], core: Environment) -> None:
+    done = core.run("favor-data", *arguments)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "pip install 'favor-data[build]'" in line
