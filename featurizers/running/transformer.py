@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 _BLOCK = 512  # rows
+_LOG = logging.getLogger(__name__)
 
 Activation = Literal["none", "gelu", "gelu_tanh", "silu"]
 
@@ -122,10 +125,46 @@ class Block:
     down: Linear
     heads: int
 
-    def __call__(self, x: Tensor) -> Tensor:
-        rows, length, width = x.shape
-        qkv = self.qkv(self.attention_norm(x)).view(rows, length, 3, self.heads, width // self.heads)
+    def attention(self, normed: Tensor) -> Tensor:
+        rows, length, width = normed.shape
+        qkv = self.qkv(normed).view(rows, length, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(x.shape)
-        x = x + self.out(mixed)
-        return x + self.down(self.up(self.mlp_norm(x)))
+        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(normed.shape)
+        return self.out(mixed)
+
+    def mlp(self, normed: Tensor) -> Tensor:
+        return self.down(self.up(normed))
+
+
+def through(blocks: Sequence[Block], x: Tensor, last_norm: Norm | None) -> Tensor:
+    """[rows, length, d] through the blocks, and `last_norm` if there is one. `x` is not to be used again."""
+    normed = blocks[0].attention_norm(x)
+    after = [*(block.attention_norm for block in blocks[1:]), last_norm]
+    for block, norm in zip(blocks, after, strict=True):
+        x, normed = _add_norm(x, block.attention(normed), block.mlp_norm)
+        update = block.mlp(normed)
+        if norm is None:
+            return x + update
+        x, normed = _add_norm(x, update, norm)
+    return normed
+
+
+def _add_norm(x: Tensor, update: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
+    if x.is_cuda and (fused := _fused()):
+        return x, fused(x, update, norm.weight, norm.bias, norm.eps)
+    x = x + update
+    return x, norm(x)
+
+
+@cache
+def _fused() -> Callable[[Tensor, Tensor, Tensor, Tensor, float], Tensor] | None:
+    """None where Triton cannot be used: the same features within rounding, in a little more time."""
+    try:
+        from featurizers.running.add_norm import add_norm
+
+        row = torch.ones(1, 16, device="cuda")
+        add_norm(row, row.clone(), row[0].clone(), row[0].clone(), 1e-5)
+    except Exception as error:  # noqa: BLE001 - its compiler, its folder, its driver: each fails in its own way
+        _LOG.info("without Triton: %s", error)
+        return None
+    return add_norm

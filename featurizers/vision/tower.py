@@ -12,7 +12,7 @@ from torch import Tensor
 
 from featurizers.featurizer import Arithmetic
 from featurizers.running.transfer import upload
-from featurizers.running.transformer import Block, Linear, Norm
+from featurizers.running.transformer import Block, Linear, Norm, through
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,4 @@ class VisionTower:
         x = x + self.positions
         if self.first_norm is not None:
             x = self.first_norm(x)
-        for block in self.blocks:
-            x = block(x)
-        return x if self.last_norm is None else self.last_norm(x)
+        return through(self.blocks, x, self.last_norm)

@@ -18,7 +18,7 @@ from featurizers.running.batches import FixedBatches
 from featurizers.running.building import Builder
 from featurizers.running.tensors import StateTensors, Tensors
 from featurizers.running.transfer import upload
-from featurizers.running.transformer import Block
+from featurizers.running.transformer import Block, through
 from featurizers.whisper import weights
 from featurizers.whisper.description import (
     BATCH_CPU,
@@ -95,12 +95,12 @@ class WhisperEncoder:
         windows = [
             [w[at : at + SAMPLES_PER_WINDOW] for at in range(0, len(w), SAMPLES_PER_WINDOW)] for w in inputs
         ]
-        sounding = [[window for window in row if window.any()] for row in windows]
+        sounding = [[window for window in row if _sounds(window)] for row in windows]
         encoded = self.batches.run(sounding, self.row_shape, self._forward)
         results = []
         for waveform, row, vectors in zip(inputs, windows, encoded, strict=True):
             found = iter(vectors)
-            parts = [next(found) if window.any() else None for window in row]
+            parts = [next(found) if _sounds(window) else None for window in row]
             text = None if self.transcriber is None else self.transcriber.words(parts)
             results.append(Features(self._on_grid(len(waveform), vectors, parts), text))
         return results
@@ -133,9 +133,12 @@ class WhisperEncoder:
         for weight, bias, stride in self.convolutions:
             x = F.gelu(F.conv1d(x, weight, bias, stride=stride, padding=1))
         x = x.transpose(1, 2).contiguous() + self.positions
-        for block in self.blocks:
-            x = block(x)
-        return self.last_norm(x)
+        return through(self.blocks, x, self.last_norm)
+
+
+def _sounds(window: npt.NDArray[Any]) -> bool:
+    """Whether it is not all zeros, most often seen from its beginning."""
+    return bool(window[:SAMPLES_PER_STEP].any() or window.any())
 
 
 def _block(build: Builder, name: str, heads: int) -> Block:

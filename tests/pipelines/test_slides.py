@@ -44,7 +44,7 @@ def test_a_slide_is_encoded_once_with_the_same_bytes(
     def each(rows: Rows) -> tuple[list[int], list[int]]:
         return list(range(len(rows))), list(range(len(rows)))
 
-    monkeypatch.setattr(Seen, "_same", lambda seen, row, place: place)
+    monkeypatch.setattr(Seen, "_first", lambda seen, place: place)
     monkeypatch.setattr("pipelines.steps.decode.distinct", each)
     encoded.clear()
     assert main([*build, "--output", str(tmp_path / "every")]) == 0
@@ -55,3 +55,13 @@ def test_a_slide_is_encoded_once_with_the_same_bytes(
 def test_a_frame_that_comes_back_is_its_first_self() -> None:
     a, b = np.zeros((2, 2, 3), np.uint8), np.ones((2, 2, 3), np.uint8)
     assert distinct([a, b, a, a, b]) == ([0, 1], [0, 1, 0, 0, 1])
+
+
+def test_a_few_bytes_elsewhere_make_another_row() -> None:
+    """A pointer that moves over a slide, also by whole rows and by as much as the sums are wide."""
+    rows = [np.zeros((224, 224, 3), np.uint8) for _ in range(9)]
+    for number, row in enumerate(rows):
+        row.reshape(-1)[512 * number : 512 * number + 9] = 7
+    assert distinct([*rows, *rows[::-1]]) == (list(range(9)), [*range(9), *range(8, -1, -1)])
+    sounds = [np.zeros(n, np.float32) for n in (1, 2, 100, 480_000)]
+    assert distinct(sounds) == ([0, 1, 2, 3], [0, 1, 2, 3])

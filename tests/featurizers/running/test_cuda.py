@@ -11,6 +11,7 @@ from whisper.audio import log_mel_spectrogram
 
 from featurizers.featurizer import Encoder
 from featurizers.registry import load, resolve
+from featurizers.running import transformer
 from featurizers.running.transfer import download, upload
 from featurizers.whisper.log_mel import together
 
@@ -116,3 +117,29 @@ def test_log_mel_of_all_windows_is_that_of_each(device: str) -> None:
     waves[0], waves[1] = torch.from_numpy(waveform(480_000)), torch.from_numpy(waveform(480_000, 1)) / 1000
     expected = torch.stack([log_mel_spectrogram(wave, 80) for wave in waves])
     torch.testing.assert_close(together(waves.to(device), 80).cpu(), expected, rtol=0, atol=1e-4)
+
+
+@needs_gpu
+@pytest.mark.parametrize("width", [384, 1024, 1408])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_residual_and_norm_in_one_pass_are_torchs(width: int, dtype: torch.dtype) -> None:
+    from featurizers.running.add_norm import add_norm
+
+    generator = torch.Generator("cuda").manual_seed(0)
+    x, y = (torch.randn(5, 77, width, device="cuda", generator=generator).to(dtype) * 3 for _ in range(2))
+    weight, bias = (torch.randn(width, device="cuda", generator=generator).to(dtype) for _ in range(2))
+    total = x + y
+    expected = torch.nn.functional.layer_norm(total.double(), (width,), weight.double(), bias.double(), 1e-5)
+    normed = add_norm(x, y, weight, bias, 1e-5)
+    torch.testing.assert_close(x, total, rtol=0, atol=0)
+    torch.testing.assert_close(normed.double(), expected, rtol=2e-3, atol=2e-3)
+
+
+@needs_gpu
+def test_without_triton_features_are_the_same_within_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert transformer._fused() is not None
+    encoder, rows = loaded("clip:random:vit-b-32"), frames(8)
+    (fused,) = encoder.encode([rows])
+    monkeypatch.setattr(transformer, "_fused", lambda: None)
+    (plain,) = encoder.encode([rows])
+    assert cosines(fused.array, plain.array).min() > 0.99999
