@@ -35,7 +35,7 @@ class Arithmetic:
         return dtype
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Features:
     """What an encoder made of one input.
 
@@ -46,6 +46,10 @@ class Features:
 
     array: npt.NDArray[np.float16]
     text: str | None = None
+
+    def __repr__(self) -> str:
+        words = "" if self.text is None else f", {self.text!r}"
+        return f"<Features {self.array.dtype} {list(self.array.shape)}{words}>"
 
 
 class Encoder(Protocol):

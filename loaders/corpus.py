@@ -44,7 +44,7 @@ class Place(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Corpus:
     """Rows of one index; `table` has the columns of schemas.tables.INDEX.
 
@@ -59,6 +59,9 @@ class Corpus:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def __repr__(self) -> str:
+        return f"<Corpus {self.root}: {len(self)} samples>"
 
     def __getstate__(self) -> dict[str, Any]:
         state = {"root": self.root, "storage": self.storage, "cache": self.cache, "mapped": self._mapped}

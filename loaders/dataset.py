@@ -39,6 +39,10 @@ class CorpusDataset(Dataset[TrainingSample]):
     def __len__(self) -> int:
         return len(self.corpus)
 
+    def __repr__(self) -> str:
+        columns = "all" if self.columns is None else ", ".join(self.columns)
+        return f"<CorpusDataset of {self.corpus!r}: columns {columns}>"
+
     def __getitem__(self, index: int) -> TrainingSample:
         return self.read(Item(range(len(self))[index]))
 

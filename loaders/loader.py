@@ -152,6 +152,11 @@ class CorpusLoader:
         """The next iteration gives this epoch from its beginning; from its loaded state, if that is of it."""
         self._position = self._position.at_epoch(epoch)
 
+    def __repr__(self) -> str:
+        size = self._phase.batch_size or "any number"
+        where = f"epoch {self.epoch}, rank {self.rank} of {self.world_size}"
+        return f"<CorpusLoader of {self.corpus!r}: {size} samples a batch, {where}>"
+
     def __len__(self) -> int:
         """Steps of the epoch, the same on every rank: those already taken are counted too."""
         phase, position = self._current_phase(), self._position

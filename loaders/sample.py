@@ -17,7 +17,7 @@ from loaders.schedule.phase import Item, Treatment
 Conversation = Sequence[Mapping[str, str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainingSample:
     """One sample, decoded.
 
@@ -55,6 +55,11 @@ class TrainingSample:
     def is_image(self) -> bool:
         """Its pictures are one still, shown at every step."""
         return "image" in self.media
+
+    def __repr__(self) -> str:
+        held = [f"{name} {list(tensor.shape)}" for name, tensor in self.features.items()]
+        talks = f"{len(self.conversations)} conversations"
+        return f"<TrainingSample {self.id}: {self.steps} steps, {', '.join([*held, talks])}>"
 
 
 def decode(

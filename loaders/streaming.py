@@ -55,6 +55,10 @@ class StreamingCorpus(wds.DataPipeline, FluidInterface):
         """Before the workers start: those that run keep the epoch that they started with."""
         self.epoch, self.skip = epoch, 0
 
+    def __repr__(self) -> str:
+        names = ", ".join(source.root for source in self._epochs.mixture.corpora)
+        return f"<StreamingCorpus of {names}: epoch {self.epoch}, rank {self.rank}>"
+
     def _samples(self) -> Iterator[TrainingSample]:
         info = get_worker_info()
         if (info.num_workers if info else 1) != self.phase.workers:

@@ -21,7 +21,7 @@ from loaders.sample import TrainingSample
 from schemas.grid import VECTORS_PER_STEP
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AudioVisualBatch:
     """B samples on one grid of T steps, P rows a step.
 
@@ -46,6 +46,10 @@ class AudioVisualBatch:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def __repr__(self) -> str:
+        visual, audio = list(self.visual.shape), list(self.audio.shape)
+        return f"<AudioVisualBatch of {len(self)} samples: visual {visual}, audio {audio}>"
 
     @property
     def step_mask(self) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -58,6 +58,15 @@ class Build:
     def members(self) -> Members:
         fingerprints = {name: column.fingerprint for name, column in self.facts.columns.items()}
         return Members(self.products, self.cache, fingerprints)
+
+    def cautions(self) -> Iterator[str]:
+        """What a user should hear before the work begins."""
+        for column, featurizer in self.featurizers.items():
+            if featurizer.untrained:
+                yield (
+                    f"column {column} is made with UNTRAINED weights ({featurizer.model}): "
+                    "a smoke test, not features"
+                )
 
     @property
     def hints(self) -> dict[str, str]:

@@ -29,7 +29,7 @@ from pipelines.steps.probe import ProbeMedia
 from pipelines.steps.shards import WriteShards
 
 
-class Built(NamedTuple):
+class Graph(NamedTuple):
     """What the graph gives.
 
     Attributes:
@@ -43,7 +43,7 @@ class Built(NamedTuple):
     rejections: beam.PCollection
 
 
-def build_corpus(rows: beam.PCollection, build: Build) -> Built:
+def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     """The graph, from InputRows on."""
     corpus = rows.pipeline | "Read corpus" >> ReadCorpus(build.output)
     probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits)
@@ -88,7 +88,7 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Built:
     ledger = {"rows": rows, "outcomes": accounts} | "Ledger" >> LedgerRows()
     inputs = (ledger[ACCOUNTS], others | "Earlier rows" >> beam.Values()) | "All inputs" >> beam.Flatten()
     finished = {"index": index, "ledger": inputs} | "Finish" >> Finish(build.output, build.facts)
-    return Built(finished, index, ledger[REJECTIONS])
+    return Graph(finished, index, ledger[REJECTIONS])
 
 
 def _done(key: str, inputs: tuple[str, ...]) -> list[AccountOfInput]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Launched:
     corpus: Corpus
     named: frozenset[str]
     seconds: dict[str, float]
-    counters: dict[str, int]
+    counters: Counter[str]
 
 
 def launch(
@@ -85,12 +86,10 @@ def launch(
     with ExitStack() as stack:
         progress = Progress(_progress_file(stack) if bar else None)
         job = look(asked, prepare(asked, progress))
-        for column, featurizer in job.build.featurizers.items():
-            if featurizer.untrained:
-                warn(f"column {column} is made with UNTRAINED weights ({featurizer.model}): "
-                     "a smoke test, not features")  # fmt: skip
+        for line in job.build.cautions():
+            warn(line)
         seconds, counters = (
-            _run(job, beams, bar(progress) if bar else nullcontext()) if job.rows else ({}, {})
+            _run(job, beams, bar(progress) if bar else nullcontext()) if job.rows else ({}, Counter())
         )
         _sweep(job.build)  # also with nothing to do: the last build may have been killed at its very end
     corpus = _with_seconds(job.build.output, seconds)
@@ -131,7 +130,7 @@ def _progress_file(stack: ExitStack) -> str:
 
 def _run(
     job: Job, beams: PipelineOptions, bar: AbstractContextManager[object]
-) -> tuple[dict[str, float], dict[str, int]]:
+) -> tuple[dict[str, float], Counter[str]]:
     """Seconds and counters."""
     if beams.view_as(StandardOptions).runner in HERE:
         ZYGOTE.start()  # its imports beside ours

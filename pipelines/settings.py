@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -103,6 +103,42 @@ class Settings:
             "dtype": self.dtype,
             "shard_bytes": self.shard_bytes,
         }
+
+
+def settings(
+    *,
+    clip_seconds: str | float = 30,
+    frame_at: str = "center",
+    encode: Mapping[str, str] | Iterable[str] | None = None,
+    keep: str | Iterable[str] = (),
+    shard_size: str | int = "512MB",
+    retry: str | Iterable[str] = (),
+    sources: Iterable[str] = (),
+    **others: Any,
+) -> Settings:
+    """From the options as a user writes them; `others` are those that Settings has under the same names.
+
+    Raises:
+        UsageError: what is wrong with which of them.
+    """
+    given: dict[str, tuple[str, Callable[[Any], Any], Any]] = {
+        "clip_ns": ("clip_seconds", clip_length, clip_seconds),
+        "frame_at": ("frame_at", frame_instant, frame_at),
+        "keep": ("keep", kept, keep),
+        "shard_bytes": ("shard_size", size, shard_size),
+        "retry": ("retry", reasons, retry),
+    }
+    typed: dict[str, Any] = {}
+    for name, (option, parse, value) in given.items():
+        try:
+            typed[name] = parse(value)
+        except ValueError as error:
+            raise UsageError(f"{option}: {error}") from error
+    columns = [f"{name}={spec}" for name, spec in encode.items()] if isinstance(encode, Mapping) else encode
+    try:
+        return Settings(sources=tuple(sources), encode=tuple(columns or ()), **typed, **others)
+    except TypeError as error:
+        raise UsageError(str(error).partition("() ")[2]) from error
 
 
 def clip_length(seconds: str | float) -> int:

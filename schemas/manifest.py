@@ -136,12 +136,21 @@ def read_manifest(name: str, stream: IO[bytes]) -> Iterator[tuple[int, ManifestR
     suffix = name.rpartition(".")[2].lower()
     rows = {"jsonl": _jsonl, "json": _json, "csv": _csv, "parquet": _parquet}[suffix](name, stream)
     for line, values in rows:
-        try:
-            yield line, ManifestRow.model_validate(own_form(values))
-        except FormError as error:
-            raise ManifestError(f"{name}:{line}: {error}") from error
-        except ValidationError as error:
-            raise ManifestError(f"{name}:{line}: {first_fault(error)}") from error
+        yield line, manifest_row(f"{name}:{line}", values)
+
+
+def manifest_row(place: str, values: Any) -> ManifestRow:
+    """A row from what a file or a pipeline holds; `place` is for the message.
+
+    Raises:
+        ManifestError: not as a row should be.
+    """
+    try:
+        return ManifestRow.model_validate(own_form(values))
+    except FormError as error:
+        raise ManifestError(f"{place}: {error}") from error
+    except ValidationError as error:
+        raise ManifestError(f"{place}: {first_fault(error)}") from error
 
 
 def first_fault(error: ValidationError) -> str:

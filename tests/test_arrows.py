@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "scores": {"schemas"},
     "storage": set(),
     "pipelines": {"schemas", "storage", "decoders", "featurizers", "recipes", "scores"},
+    "favor_data": {"schemas", "storage", "decoders", "featurizers", "loaders", "pipelines"},  # the front door
 }
 ROOMS = set(MAY_IMPORT)
 HOUSE = [*sorted(ROOMS), "benchmarks", "demo", "deploy", "examples", "runners"]
@@ -54,7 +55,7 @@ FLOORS = {
         "build changes",
         "steps",
         "build_corpus",
-        "launch",
+        "launch transforms",
         "commands",
         "__main__",
     ],
@@ -145,6 +146,14 @@ def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
 
 def test_no_import_goes_in_a_circle() -> None:
     assert not circle(arrows(modules()))
+
+
+def test_nobody_inside_comes_through_the_front_door() -> None:
+    outside = ("favor_data", "examples", "demo")
+    inside = [name for name in modules() if not name.startswith(outside)]
+    known = arrows(modules())
+    users = [name for name in inside if any(target.startswith("favor_data") for target in known[name])]
+    assert not users
 
 
 @pytest.mark.parametrize("room", sorted(FLOORS))

@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
 from pipelines.errors import UsageError
-from pipelines.settings import FITS, Settings, clip_length, frame_instant, kept, reasons, size
+from pipelines.settings import FITS, Settings, clip_length, frame_instant, kept, reasons, settings, size
 from schemas.grid import FrameAt
 
 
@@ -147,26 +147,7 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
 
 def settings_of(sources: tuple[str, ...], given: BuildOptions) -> Settings:
     """What the texts mean."""
-    return Settings(
-        sources=sources,
-        output=given.output,
-        whisper=given.whisper,
-        clip=given.clip,
-        encode=tuple(given.encode),
-        clip_ns=clip_length(given.clip_seconds),
-        frame_at=frame_instant(given.frame_at),
-        fit=given.fit,
-        clip_tokens=given.clip_tokens,
-        decoder=given.decoder,
-        keep=kept(given.keep),
-        transcribe=given.transcribe,
-        device=given.device,
-        dtype=given.dtype,
-        shard_bytes=size(given.shard_size),
-        cache=given.cache,
-        retry=reasons(given.retry),
-        accelerator=given.accelerator,
-    )
+    return settings(sources=sources, **given.get_all_options(current_only=True))
 
 
 def parse_with_beam(

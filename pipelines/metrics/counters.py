@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from apache_beam.metrics import Metrics
@@ -28,11 +29,11 @@ def rejected(reason: str) -> str:
     return f"{INPUTS_REJECTED}_{reason}"
 
 
-def counted(result: Any) -> dict[str, int]:
+def counted(result: Any) -> Counter[str]:
     """Every counter of a job that has ended, summed over its steps; those of time left out."""
-    sums: dict[str, int] = {}
+    sums: Counter[str] = Counter()
     for counter in result.metrics().query()["counters"]:
         metric = counter.key.metric
         if metric.namespace == NAMESPACE and not metric.name.endswith(MICROSECONDS):
-            sums[metric.name] = sums.get(metric.name, 0) + (counter.result or 0)  # Prism: None
+            sums[metric.name] += counter.result or 0  # Prism: None
     return sums

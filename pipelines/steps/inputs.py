@@ -14,6 +14,7 @@ from storage import files
 
 PIECE_BYTES = 1 << 20
 _ROW = TypeAdapter(InputRow)
+Piece = tuple[str, int]
 
 
 @contextmanager
@@ -35,18 +36,18 @@ class ReadInputs(beam.PTransform):
         return (
             root
             | "Staged inputs" >> beam.Create([self._path])
-            | "Pieces" >> beam.FlatMap(_pieces)
+            | "Pieces" >> beam.FlatMap(_pieces).with_output_types(Piece)
             | "Spread pieces" >> beam.Reshuffle()
-            | "Lines" >> beam.FlatMap(_lines)
+            | "Lines" >> beam.FlatMap(_lines).with_output_types(bytes)
             | "Parse" >> beam.Map(_ROW.validate_json).with_output_types(InputRow)
         )
 
 
-def _pieces(path: str) -> list[tuple[str, int]]:
+def _pieces(path: str) -> list[Piece]:
     return [(path, offset) for offset in range(0, files.entry(path).size, PIECE_BYTES)]
 
 
-def _lines(piece: tuple[str, int]) -> list[bytes]:
+def _lines(piece: Piece) -> list[bytes]:
     """The lines that begin in the piece."""
     path, offset = piece
     begin = max(0, offset - 1)  # whether a line begins with the piece, the byte before it tells

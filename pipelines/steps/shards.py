@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -13,6 +14,7 @@ from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.metrics.profile import timed
 from pipelines.records import PlannedSample, Row
 from pipelines.steps.assemble import Ready
+from pipelines.steps.pack import PackShards, Slice, Slices
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, Corpus, shard_name
 from schemas.media import Modality
 from schemas.sample import Sample
@@ -21,7 +23,6 @@ from schemas.tables import INDEX, read_rows
 from storage import files
 
 STAY, MOVE = "stay", "move"
-Slice = tuple[str, str, int]  # group, key, bytes
 Item = Ready | Row  # a new sample, or the index row of one that lies in a shard to be written anew
 
 
@@ -36,16 +37,15 @@ class WriteShards(beam.PTransform):
 
     def __init__(self, output: str, shard_bytes: int, members: Members) -> None:
         super().__init__()
-        self._output = output
         self._shard_bytes = shard_bytes
-        self._write = _WriteShard(output, members)
+        self._slices = Slices(_slice, partial(first_free_number, output))
+        self._write = beam.ParDo(_WriteShard(output, members))
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         of_row = beam.Map(lambda row: (row["shard"], row)).with_output_types(tuple[str, Row])
         of_leaver = beam.Map(lambda shard: (shard, None)).with_output_types(tuple[str, None])
         key_ready = beam.Map(lambda ready: (ready.sample.key, ready)).with_output_types(tuple[str, Item])
         key_moving = beam.Map(lambda row: (row["key"], row)).with_output_types(tuple[str, Item])
-        sizes = beam.Map(lambda item: (None, _slice(item[1]))).with_output_types(tuple[None, Slice])
         standing = (
             {
                 "rows": inputs["standing"] | "Shard of row" >> of_row,
@@ -59,20 +59,7 @@ class WriteShards(beam.PTransform):
             inputs["ready"] | "Key ready" >> key_ready,
             standing[MOVE] | "Key moving" >> key_moving,
         ) | "To write" >> beam.Flatten()
-        numbers = (
-            items
-            | "Sizes" >> sizes
-            | "All sizes" >> beam.GroupByKey()
-            | "Pack"
-            >> beam.FlatMap(_pack, self._shard_bytes, self._output).with_output_types(tuple[str, int])
-        )
-        written = (
-            {"items": items, "numbers": numbers}
-            | "Numbers meet items" >> beam.CoGroupByKey()
-            | "By number" >> beam.FlatMap(_by_number).with_output_types(tuple[int, Item])
-            | "Shards" >> beam.GroupByKey()
-            | "Write" >> beam.ParDo(self._write)
-        )
+        written = items | "Pack" >> PackShards(self._slices, self._shard_bytes) | "Write" >> self._write
         return (standing[STAY], written) | "Index rows" >> beam.Flatten()
 
 
@@ -89,16 +76,6 @@ def _slice(item: Item) -> Slice:
     return item["members"], item["key"], item["size"]
 
 
-def _pack(element: tuple[None, Iterable[Slice]], shard_bytes: int, output: str) -> Iterator[tuple[str, int]]:
-    """(key, shard number): a new shard at every change of group, and before one would grow too large."""
-    number, filled, open_group = first_free_number(output) - 1, 0, None
-    for group, key, size in sorted(element[1], key=lambda s: (-s[0].count("+"), s)):  # richest members first
-        if group != open_group or (filled and filled + size > shard_bytes):
-            number, filled, open_group = number + 1, 0, group
-        filled += size
-        yield key, number
-
-
 def first_free_number(output: str) -> int:
     """The first shard number that neither the index nor an earlier snapshot uses."""
     corpus, index = files.join(output, CORPUS_NAME), files.join(output, INDEX_NAME)
@@ -112,11 +89,6 @@ def first_free_number(output: str) -> int:
 def after(shard: str) -> int:
     """The number that follows a shard's ("shards/000004.tar": 5)."""
     return int(shard.removesuffix(".tar").rpartition("/")[2]) + 1
-
-
-def _by_number(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[int, Item]]:
-    [number], [item] = element[1]["numbers"], element[1]["items"]
-    yield number, item
 
 
 @beam.typehints.with_input_types(tuple[int, Iterable[Item]])

@@ -127,16 +127,15 @@ def _manifest(path: str) -> Iterator[InputRow]:
     try:
         with files.open_read(path) as stream:
             for line, row in read_manifest(path, stream):
-                yield _input_row(path, line, row)
+                yield input_row(f"{path}:{line}", files.split(path)[0], row)
     except (OSError, StorageError) as error:
         raise ManifestError(f"{path}: cannot be read: {error}") from error
 
 
-def _input_row(manifest: str, line: int, row: ManifestRow) -> InputRow:
-    folder = files.split(manifest)[0]
+def input_row(name: str, folder: str, row: ManifestRow) -> InputRow:
+    """A manifest's row under its name in the ledger; relative paths count from `folder`."""
 
     def uri(named: str) -> str:
-        """Relative paths count from the manifest's folder."""
         if not files.is_local(named):
             return named
         return files.absolute(files.join(folder, _plain(named)))
@@ -144,7 +143,7 @@ def _input_row(manifest: str, line: int, row: ManifestRow) -> InputRow:
     named = {Modality.VIDEO: row.video, Modality.AUDIO: row.audio, Modality.IMAGE: row.image}
     first = row.media or row.video or row.image or row.audio or ""
     return InputRow(
-        input=f"{manifest}:{line}",
+        input=name,
         id=row.id or first,
         media=uri(row.media) if row.media else None,
         named={modality: uri(path) for modality, path in named.items() if path},

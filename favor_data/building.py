@@ -1,0 +1,131 @@
+"""`build`: what the command does, as a function."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from os import PathLike, fspath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from loaders.corpus import Corpus, open_corpus
+from pipelines.launch import Launched, launch
+from pipelines.settings import settings
+from schemas.corpus import LEDGER_NAME, Column, Counts
+from storage import files
+
+
+class Built:
+    """What a build left behind.
+
+    Attributes:
+        output: the corpus's folder.
+        counts: of the whole corpus: inputs, done, rejected (by reason too), samples, steps, shards, bytes.
+        columns: name -> what made it.
+        seconds: by stage of this build, "build" for the whole; empty where there was nothing to do.
+        counters: of this build alone; docs/api.md lists them.
+    """
+
+    def __init__(self, launched: Launched) -> None:
+        self.output: str = launched.output
+        self.counts: Counts = launched.corpus.counts
+        self.columns: dict[str, Column] = launched.corpus.columns
+        self.seconds = launched.seconds
+        self.counters = launched.counters
+
+    @cached_property
+    def ledger(self) -> pa.Table:
+        """One row an input of the corpus (schemas/tables.py), read when it is first asked for."""
+        with files.open_read(files.join(self.output, LEDGER_NAME)) as stream:
+            return pq.read_table(pa.BufferReader(stream.read()))
+
+    @property
+    def rejections(self) -> pa.Table:
+        """The ledger's rejected rows: input, stage, reason, detail."""
+        return self.ledger.filter(pc.equal(self.ledger["status"], "rejected"))
+
+    def open(self, **how: Any) -> Corpus:
+        """`open_corpus` of it."""
+        return open_corpus(self.output, **how)
+
+    def __repr__(self) -> str:
+        counts = self.counts
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.rejected_by_reason.items())
+        return (
+            f"<Built {self.output}: {counts.inputs} inputs, {counts.done} done, {counts.rejected} rejected"
+            f"{f' ({reasons})' if reasons else ''}; {counts.samples} samples in {counts.shards} shards, "
+            f"columns {', '.join(self.columns)}>"
+        )
+
+
+def build(
+    sources: str | PathLike[str] | Sequence[str | PathLike[str]],
+    output: str | PathLike[str],
+    *,
+    whisper: str = "large-v2",
+    clip: str = "openai/clip-vit-large-patch14",
+    encode: Mapping[str, str] | None = None,
+    clip_seconds: float | str = 30,
+    frame_at: str = "center",
+    fit: str = "crop",
+    clip_tokens: str = "patch",
+    decoder: str = "pyav",
+    keep: str | Iterable[str] = (),
+    transcribe: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
+    shard_size: str | int = "512MB",
+    cache: str | PathLike[str] | None = None,
+    retry: str | Iterable[str] = (),
+    accelerator: str | None = None,
+    beam_options: PipelineOptions | Sequence[str] = (),
+) -> Built:
+    """`favor-data build SOURCE… --output OUT`: the same bytes, counted in an object.
+
+    Args:
+        sources: media files, folders, globs, manifests or tars; one or several.
+        encode: further columns, name -> KIND:MODEL.
+        beam_options: Beam's own, as on a command line; without a runner among them, this process builds.
+            The rest are the command's options by their names.
+
+    Raises:
+        UsageError, ManifestError, ModelUnavailable: what was asked for cannot be done; one line that says
+            what is wrong and how to mend it. Nothing was written.
+        StorageError: a storage failed; the same call goes on from what is done.
+    """
+    several = [sources] if isinstance(sources, (str, PathLike)) else sources
+    asked = settings(
+        sources=[fspath(source) for source in several],
+        output=fspath(output),
+        whisper=whisper,
+        clip=clip,
+        encode=encode,
+        clip_seconds=clip_seconds,
+        frame_at=frame_at,
+        fit=fit,
+        clip_tokens=clip_tokens,
+        decoder=decoder,
+        keep=keep,
+        transcribe=transcribe,
+        device=device,
+        dtype=dtype,
+        shard_size=shard_size,
+        cache=None if cache is None else fspath(cache),
+        retry=retry,
+        accelerator=accelerator,
+    )
+    beams: Any = beam_options  # PipelineOptions, which have no types
+    if not isinstance(beams, PipelineOptions):
+        beams = PipelineOptions(list(beam_options))
+    if beams.view_as(StandardOptions).runner is None:
+        beams.view_as(StandardOptions).runner = "FnApiRunner"
+    return Built(launch(asked, beams, warn=_warn))
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, stacklevel=4)
