@@ -87,12 +87,13 @@ def __getattr__(name: str) -> Any:
         try:
             value = getattr(import_module(_HOME[name]), name)
         except ModuleNotFoundError as error:
-            from pipelines.commands.command import BUILDS
+            from pipelines.commands.command import EXTRAS
 
-            if str(error.name).partition(".")[0] not in BUILDS:
+            extra = EXTRAS.get(str(error.name).partition(".")[0])
+            if extra is None:
                 raise
             raise ImportError(
-                f"favor_data.{name} needs {error.name}: pip install 'favor-data[build]'"
+                f"favor_data.{name} needs {error.name}: pip install 'favor-data[{extra}]'"
             ) from error
     else:
         raise AttributeError(f"module 'favor_data' has no attribute {name!r}")
