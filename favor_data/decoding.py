@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,13 +90,14 @@ def decode(
         at = FrameAt(frame_at)
     except ValueError as error:
         raise UsageError(f"frame_at {frame_at!r} is none of {', '.join(FrameAt)}") from error
+    absolute = str(Path(name).absolute())  # the decoding process has a working directory of its own
     pool = DecoderPool(1, Limits())
     try:
-        info = pool.probe(name)
+        info = pool.probe(absolute)
         image = info.video is None and info.audio is None
         grid = Grid(Span(0, STEP_NS) if image else _span(name, info, start, end), at)
         request = ClipRequest(grid, frames=info.video is not None, audio=info.audio is not None)
-        job = DecodeJob(name, (request,), {_RGB: np.ascontiguousarray}, decoder, is_image=image)
+        job = DecodeJob(absolute, (request,), {_RGB: np.ascontiguousarray}, decoder, is_image=image)
         [decoded] = pool.submit(job)
     finally:
         pool.close()

@@ -56,6 +56,14 @@ def test_a_span_lies_in_the_medias_own_time(media) -> None:
     assert decode(media / "talk.mp4", start=4, end=99).span_ns[1] == whole.span_ns[1]
 
 
+def test_a_relative_path_counts_from_here_and_now(media, tmp_path, monkeypatch) -> None:
+    decode(media / "still.png")  # the processes that decode are there
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved" / "a.png").write_bytes((media / "still.png").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert decode("moved/a.png").is_image
+
+
 def test_what_cannot_be_decoded_or_encoded_is_the_products_own_error(media, tmp_path, clip) -> None:
     with pytest.raises(MediaError, match="not_found"):
         decode(tmp_path / "absent.mp4")
