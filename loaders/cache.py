@@ -13,7 +13,6 @@ from pathlib import Path
 
 BLOCK_BYTES = 8 << 20
 _KEEP = 0.9  # of the limit is left when old blocks make room
-_LOCKS = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class LocalCache:
         path = self._path(name, number)
         if (content := _read(path)) is not None:
             return content
-        with self._locked(path.name):
+        with self._locked(path.parent.name):
             if (content := _read(path)) is not None:  # another process was faster
                 return content
             content = fetch(number * self.block_bytes, self.block_bytes)
@@ -113,11 +112,11 @@ class LocalCache:
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        """A byte of one file's locks: the system lets go of it when a process ends, however that is."""
-        place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % _LOCKS
-        Path(self.folder).mkdir(parents=True, exist_ok=True)
-        with Path(self.folder, "locks").open("a+b") as file:
-            fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
+        """For one process and thread at a time; the system lets go when a process ends, however that is."""
+        folder = Path(self.folder, "locks")
+        folder.mkdir(parents=True, exist_ok=True)
+        with Path(folder, name).open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from storage.errors import StorageError
 
 _READING = ["key", "shard", "offset", "size", "sha256"]  # the columns that a worker needs
 _DIGEST_ROWS = 1 << 20
+_PIECE_BYTES = 32 << 20  # the longest that is fetched at once
 
 
 class CorpusError(ValueError):
@@ -130,6 +132,19 @@ class Corpus:
     def place(self, row: int) -> Place:
         shard = str(self._shard_names[self.shard_numbers[row]])
         return Place(shard, int(self.offsets[row]), int(self.sizes[row]))
+
+    def pieces(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[Place, npt.NDArray[np.int64]]]:
+        """The places of `rows` (no row twice), joined where they touch, up to 32 MiB; and the rows of each."""
+        rows = rows[np.lexsort((self.offsets[rows], self.shard_numbers[rows]))]
+        shards, offsets = self.shard_numbers[rows], self.offsets[rows]
+        ends = offsets + self.sizes[rows]
+        apart = np.concatenate([[True], (shards[1:] != shards[:-1]) | (offsets[1:] != ends[:-1])])
+        in_run = offsets - offsets[apart][np.cumsum(apart) - 1]
+        apart[1:] |= in_run[1:] // _PIECE_BYTES != in_run[:-1] // _PIECE_BYTES
+        starts = np.flatnonzero(apart).tolist()
+        for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+            place = self.place(int(rows[start]))
+            yield place._replace(size=int(ends[end - 1]) - place.offset), rows[start:end]
 
     def read(self, place: Place) -> Bytes:
         """uint8 [size], writable and not shared; from this machine's cache where there is one.

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Dataset
 
-from loaders.corpus import Corpus, Place
+from loaders.corpus import Corpus
 from loaders.extent import ExtentError, members
 from loaders.sample import TrainingSample, decode, treated
 from loaders.schedule.phase import Item
 from loaders.storage import Bytes
 from storage import files
-
-_PIECE_BYTES = 32 << 20  # the longest piece that is fetched at once
 
 
 class CorpusDataset(Dataset[TrainingSample]):
@@ -55,20 +54,19 @@ class CorpusDataset(Dataset[TrainingSample]):
                 raise
             return self._decode(item, self._bytes(item.row))  # from its origin, not from this machine's cache
 
-    def fetch(self, rows: Iterable[int]) -> None:
+    def fetch(self, rows: npt.NDArray[np.int64]) -> None:
         """Brings the bytes of rows that will be read next, in long pieces from far away."""
-        readings = Counter(rows)
-        storage, wanted = self.corpus.storage, sorted((self.corpus.place(row), row) for row in readings)
-        pieces = list(_joined([place for place, _ in wanted], _PIECE_BYTES))
+        storage = self.corpus.storage
+        wanted, readings = np.unique(rows, return_counts=True)
+        places, of = zip(*self.corpus.pieces(wanted), strict=True)
         if not storage.remote:
-            for piece in pieces:
-                storage.will_read(*piece)
+            for place in places:
+                storage.will_read(*place)
             return
-        fetched = files.each(self.corpus.read, pieces)
-        for place, row in wanted:
-            number = bisect_right(pieces, (place.shard, place.offset), key=lambda piece: piece[:2]) - 1
-            start = place.offset - pieces[number].offset
-            self._fetched[row] = (fetched[number][start : start + place.size], readings[row])
+        for place, own, piece in zip(places, of, files.each(self.corpus.read, places), strict=True):
+            for row, count in zip(own.tolist(), readings[np.searchsorted(wanted, own)].tolist(), strict=True):
+                start = int(self.corpus.offsets[row]) - place.offset
+                self._fetched[row] = (piece[start : start + int(self.corpus.sizes[row])], count)
 
     def forget(self) -> None:
         """Lets go of what was fetched for readings that will not come."""
@@ -108,7 +106,7 @@ class Readings:
 
     def __getitem__(self, item: Item) -> TrainingSample:
         dataset, row = self._place(item.row)
-        sample = dataset.read(item._replace(row=row))
+        sample = dataset.read(item if row == item.row else item._replace(row=row))
         if not item.treatment:
             return sample
         sound_columns = dataset.corpus.sound_columns
@@ -117,14 +115,12 @@ class Readings:
         others, other_row = self._place(item.sound)
         return treated(sample, item, sound_columns, others[other_row], others.corpus.sound_columns)
 
-    def fetch(self, rows: Iterable[int]) -> None:
+    def fetch(self, rows: npt.NDArray[np.int64]) -> None:
         """Brings what the next readings need."""
-        by_source: dict[int, list[int]] = {}
-        for row in rows:
-            source = self._source(row)
-            by_source.setdefault(source, []).append(row - self._first_rows[source])
-        for source, own in by_source.items():
-            self._datasets[source].fetch(own)
+        for first, end, dataset in zip(self._first_rows, self._first_rows[1:], self._datasets, strict=False):
+            own = rows[(rows >= first) & (rows < end)]
+            if len(own):
+                dataset.fetch(own - first)
 
     def forget(self) -> None:
         """Lets go of what was fetched for readings that will not come."""
@@ -134,28 +130,6 @@ class Readings:
     def __len__(self) -> int:
         return self._first_rows[-1]
 
-    def _source(self, row: int) -> int:
-        return bisect_right(self._first_rows, row) - 1
-
     def _place(self, row: int) -> tuple[CorpusDataset, int]:
-        source = self._source(row)
+        source = bisect_right(self._first_rows, row) - 1
         return self._datasets[source], row - self._first_rows[source]
-
-
-def _joined(places: list[Place], limit: int) -> Iterator[Place]:
-    """Places that touch, joined up to about `limit` bytes; `places` in order."""
-    joined: Place | None = None
-    for place in places:
-        if (
-            joined
-            and joined.shard == place.shard
-            and joined.offset + joined.size == place.offset
-            and joined.size + place.size <= limit
-        ):
-            joined = joined._replace(size=joined.size + place.size)
-            continue
-        if joined:
-            yield joined
-        joined = place
-    if joined:
-        yield joined

@@ -57,7 +57,7 @@ class Steps(Dataset[Any]):
         if ticket.first:
             self._readings.forget()
         if ticket.batch.ahead is not None:
-            self._readings.fetch(ticket.batch.ahead.tolist())
+            self._readings.fetch(ticket.batch.ahead)
         samples, skipped = [], []
         for item in ticket.batch.readings():
             try:
