@@ -134,7 +134,7 @@ class Corpus:
         return Place(shard, int(self.offsets[row]), int(self.sizes[row]))
 
     def pieces(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[Place, npt.NDArray[np.int64]]]:
-        """The places of `rows` (no row twice), joined where they touch, up to 32 MiB; and the rows of each."""
+        """The places of `rows` (no row twice), joined where they touch up to 32 MiB, and the rows of each."""
         rows = rows[np.lexsort((self.offsets[rows], self.shard_numbers[rows]))]
         shards, offsets = self.shard_numbers[rows], self.offsets[rows]
         ends = offsets + self.sizes[rows]

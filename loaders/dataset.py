@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Dataset
 
-from loaders.corpus import Corpus
+from loaders.corpus import Corpus, Place
 from loaders.extent import ExtentError, members
 from loaders.sample import TrainingSample, decode, treated
 from loaders.schedule.phase import Item
@@ -61,9 +62,12 @@ class CorpusDataset(Dataset[TrainingSample]):
         places, of = zip(*self.corpus.pieces(wanted), strict=True)
         if not storage.remote:
             for place in places:
-                storage.will_read(*place)
+                with suppress(FileNotFoundError):  # said of the sample that is read
+                    storage.will_read(*place)
             return
-        for place, own, piece in zip(places, of, files.each(self.corpus.read, places), strict=True):
+        for place, own, piece in zip(places, of, files.each(self._piece, places), strict=True):
+            if piece is None:
+                continue
             for row, count in zip(own.tolist(), readings[np.searchsorted(wanted, own)].tolist(), strict=True):
                 start = int(self.corpus.offsets[row]) - place.offset
                 self._fetched[row] = (piece[start : start + int(self.corpus.sizes[row])], count)
@@ -71,6 +75,13 @@ class CorpusDataset(Dataset[TrainingSample]):
     def forget(self) -> None:
         """Lets go of what was fetched for readings that will not come."""
         self._fetched.clear()
+
+    def _piece(self, place: Place) -> Bytes | None:
+        """None: some of it is missing, which its samples will say one by one."""
+        try:
+            return self.corpus.read(place)
+        except (EOFError, FileNotFoundError):
+            return None
 
     def _bytes(self, row: int) -> Bytes:
         if row in self._fetched:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -213,7 +214,7 @@ class CorpusLoader:
 
     def _opened(self, step: Step) -> Any:
         if step.error:
-            raise step.error
+            raise copy.copy(step.error)  # the same one would hold this frame, and that the workers
         for message in step.skipped:
             _log.warning("skipped: %s", message)
         self.skipped += len(step.skipped)

@@ -20,6 +20,12 @@ from schemas.tables import INDEX
 
 AUDIO_WIDTH, VISUAL_WIDTH, TOKENS = 4, 6, 3
 
+COLUMNS = {
+    name: {"kind": name, "modality": modality, "model": "m", "untrained": False, "fingerprint": "f" * 64}
+    | {"weights": "w", "preprocessing": "p", "dtype": "float16", "options": {}}
+    for name, modality in (("whisper", "audio"), ("clip", "video"))
+}
+
 
 @dataclass
 class Row:
@@ -116,7 +122,7 @@ def write_corpus(
         frozen.append({"name": name, "created": "2026-01-01", "samples": count, "index_sha256": sha256})
     counts = {"inputs": len(rows), "done": len(rows), "rejected": 0, "rejected_by_reason": {}}
     totals = {"samples": len(rows), "steps": 0, "shards": len(shards), "bytes": 0}
-    corpus = {"options": {}, "columns": {}, "counts": {**counts, **totals}, "seconds": {}}
+    corpus = {"options": {}, "columns": COLUMNS, "counts": {**counts, **totals}, "seconds": {}}
     corpus |= {"libraries": {}, "next_shard": len(shards)}
     (root / CORPUS_NAME).write_text(json.dumps({**corpus, "snapshots": frozen}))
     return root

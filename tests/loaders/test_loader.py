@@ -1,6 +1,7 @@
 """CorpusLoader through real DataLoader workers and real gloo processes."""
 
 import copy
+import hashlib
 import json
 from collections import Counter
 from itertools import chain, islice
@@ -8,15 +9,15 @@ from itertools import chain, islice
 import fsspec
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 import webdataset as wds
 from torch.nn.parallel import DistributedDataParallel
 
+from loaders.agreement import RanksDifferError
 from loaders.corpus import open_corpus
 from loaders.loader import CheckpointError, CorpusLoader
 from loaders.schedule.phase import Phase
 from loaders.streaming import StreamingCorpus
+from tests.loaders.ranks import on_ranks
 
 ALL = Counter(range(23))
 
@@ -244,35 +245,83 @@ def test_plain_webdataset_reads_the_shards(uneven):
     assert all((sample["clip.npy"] == sample["json"]["metadata"]["number"]).all() for sample in samples)
 
 
-def train_one_epoch(rank, world, root, streaming, port, results):
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
+def train_one_epoch(rank, root, streaming):
     model = DistributedDataParallel(torch.nn.Linear(6, 1))
-    batches = CorpusLoader(
-        open_corpus(root), batch_size=2, streaming=streaming
-    )  # rank from torch.distributed
+    batches = CorpusLoader(open_corpus(root), batch_size=2, streaming=streaming)
     seen = []
     for batch in batches:
         features = torch.stack([sample.features["clip"].float().mean((0, 1)) for sample in batch])
         model(features).sum().backward()  # waits for the other rank: uneven steps would hang here
         seen += numbers([batch])
-    results.put((rank, seen))
-    dist.destroy_process_group()
+    return seen
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_two_gloo_processes_train_an_epoch_over_uneven_shards(uneven, streaming):
-    context = mp.get_context("spawn")
-    results = context.SimpleQueue()
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    port = store.port
-    del store
-    spawned = mp.spawn(train_one_epoch, (2, str(uneven), streaming, port, results), nprocs=2, join=False)
-    try:
-        while not spawned.join(timeout=120):
-            pass
-    finally:
-        for process in spawned.processes:
-            process.kill()
-    seen = dict(results.get() for _ in range(2))
-    assert all(seen.values())
+    seen = on_ranks(train_one_epoch, uneven, streaming)
+    assert all(seen)
     assert Counter(seen[0] + seen[1]) == ALL
+
+
+def begins(rank, root, mistake):
+    """What a rank says that differs from the other in one way."""
+    different = rank == 1
+    corpus = open_corpus(root, snapshot="1" if different and mistake == "samples" else None)
+    options = {"seed": rank if mistake == "seed" else 0}
+    one = CorpusLoader(corpus, 4 if different and mistake == "batch_size" else 2, **options)
+    if different and mistake == "position":
+        one.set_epoch(3)
+    try:
+        return len(list(one))
+    except RanksDifferError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("mistake", ["samples", "seed", "batch_size", "position"])
+def test_ranks_that_differ_are_told_so_before_the_first_step(uneven, mistake):
+    first, second = on_ranks(begins, uneven, mistake)
+    assert first == second
+    assert first.startswith(f"rank 0 has {mistake} ")
+    assert ", rank 1 has " in first
+    assert "\n" not in first
+
+
+def test_ranks_that_agree_begin(uneven):
+    assert on_ranks(begins, uneven, None) == [6, 6]
+
+
+def made_before(rank, one):
+    return numbers(one)
+
+
+def test_a_loader_that_is_older_than_the_process_group_knows_its_rank_all_the_same(uneven):
+    seen = on_ranks(made_before, loader(uneven))
+    assert Counter(seen[0] + seen[1]) == ALL
+
+
+OF_0_1 = {  # streaming -> the first two epochs, as version 0.1 read these 23 samples with seed 3
+    False: (
+        [11, 8, 12, 22, 2, 14, 3, 6, 17, 20, 7, 16, 19, 4, 21, 15, 10, 13, 9, 1, 18, 0, 5],
+        [6, 4, 11, 2, 20, 21, 13, 17, 16, 5, 12, 19, 1, 3, 10, 0, 22, 14, 7, 18, 8, 9, 15],
+    ),
+    True: (
+        [19, 4, 1, 6, 21, 11, 0, 9, 14, 18, 3, 12, 8, 17, 2, 15, 7, 20, 16, 22, 13, 5, 10],
+        [8, 7, 20, 10, 19, 13, 5, 3, 14, 12, 15, 6, 17, 11, 21, 16, 4, 22, 18, 1, 9, 2, 0],
+    ),
+}
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_state_of_version_0_1_goes_on_where_it_was_taken(uneven, streaming):
+    table = open_corpus(uneven).table
+    lines = zip(table["key"].to_pylist(), table["sha256"].to_pylist(), strict=True)
+    samples = hashlib.sha256("".join(f"{key} {sha256}\n" for key, sha256 in lines).encode()).hexdigest()
+    phase = {"world_size": 1, "batch_size": 2, "workers": 1, "bucket_steps": []}
+    phase |= {"window_bytes": 256 << 20 if streaming else 0}
+    state = {"version": 1, "samples": samples, "seed": 3, "shuffle": True, "conversations": "draw"}
+    state |= {"streaming": streaming, "epoch": 0}
+    one, (first, second) = loader(uneven, streaming=streaming), OF_0_1[streaming]
+    one.load_state_dict({**state, "phases": [{**phase, "steps": 5}]})
+    assert numbers(one) == first[10:]
+    one.load_state_dict({**state, "phases": [{**phase, "steps": 12}]})  # which that version left so
+    assert numbers(one) == second
