@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from pydantic import ValidationError
 
-from recipes.media import MediaFolder
+from recipes.media import Media
 from recipes.prompts import draw
 from recipes.recipe import Recipe, Record, Talk, trains
 from schemas.manifest import ManifestRow, first_fault
@@ -40,20 +40,24 @@ class LeftOut:
     detail: str
 
 
+#: A row of a manifest, or why there is none.
+Made = dict[str, Any] | LeftOut
+
+
 class Rows:
     """Makes rows of one recipe's records.
 
     `prompts` stand for the recipe's own; paths below `folder` (the manifest's) are written relative to it.
     """
 
-    def __init__(self, recipe: Recipe, media: MediaFolder, folder: Path, prompts: Sequence[str] = ()) -> None:
+    def __init__(self, recipe: Recipe, media: Media, folder: Path, prompts: Sequence[str] = ()) -> None:
         self._recipe = recipe
         self._media = media
         self._folder = f"{folder.absolute()}{os.sep}"
         self._prompts = tuple(prompts) or recipe.prompts
         self._own = bool(prompts)
 
-    def row(self, record: Record) -> dict[str, Any] | LeftOut:
+    def row(self, record: Record) -> Made:
         """The record's row, checked against the manifest's own schema."""
         media, cut, lacking = self._find(record)
         if lacking:
@@ -113,7 +117,7 @@ class Rows:
         return self._prompts[0]
 
 
-def write(rows: Rows, records: Iterable[Record], output: Path) -> Outcome:
+def write(made: Iterable[Made], output: Path) -> Outcome:
     """The manifest at `output`, whole or not at all, and beside it the list of what was left out
     (`output`.left_out.tsv: id, reason, detail), if anything was.
 
@@ -127,15 +131,15 @@ def write(rows: Rows, records: Iterable[Record], output: Path) -> Outcome:
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _text(partial) as manifest, _text(partial_list) as left_out:
-            for made in _made(rows, records):
-                if isinstance(made, LeftOut):
-                    outcome.left_out[made.reason] += 1
-                    line = "\t".join(" ".join(part.split()) for part in (made.id, made.reason, made.detail))
+            for each in made:
+                if isinstance(each, LeftOut):
+                    outcome.left_out[each.reason] += 1
+                    line = "\t".join(" ".join(part.split()) for part in (each.id, each.reason, each.detail))
                     left_out.write(line + "\n")
                     outcome.examples = [*outcome.examples, line][:3]
                 else:
                     outcome.rows += 1
-                    manifest.write(json.dumps(made, ensure_ascii=False) + "\n")
+                    manifest.write(json.dumps(each, ensure_ascii=False) + "\n")
         partial.replace(output)
         if outcome.left_out:
             partial_list.replace(listed)
@@ -150,7 +154,3 @@ def write(rows: Rows, records: Iterable[Record], output: Path) -> Outcome:
 def _text(path: Path) -> TextIO:
     """For writing; half a surrogate pair, which JSON can name and UTF-8 cannot, becomes "?"."""
     return path.open("w", encoding="utf-8", errors="replace")
-
-
-def _made(rows: Rows, records: Iterable[Record]) -> Iterator[dict[str, Any] | LeftOut]:
-    return (rows.row(record) for record in records)

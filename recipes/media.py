@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from recipes.disk import Database
 from recipes.errors import RecipeError
@@ -67,6 +68,12 @@ class MediaFolder:
         """One of the files, to show what names there are."""
         found = self._database.connection.execute("SELECT path FROM files LIMIT 1").fetchone()
         return str(found[0]) if found else None
+
+
+class Media(Protocol):
+    """Where a recipe's media are looked for."""
+
+    def find(self, modality: str, names: Sequence[str]) -> str | None: ...
 
 
 def kind_of(name: str) -> str | None:

@@ -1,4 +1,7 @@
-"""`favor-data recipe NAME --annotations … --media … --output manifest.jsonl`: a public set as a manifest."""
+"""`favor-data recipe NAME --annotations … --media … --output manifest.jsonl`: a public set as a manifest.
+
+`favor-data recipe aveb --root DIR --output DIR`: AVEB, a manifest a task.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from pipelines.commands.options import Parser
 from pipelines.errors import UsageError
 from recipes.annotations import Annotations
+from recipes.aveb import tasks as aveb
 from recipes.errors import RecipeError
 from recipes.manifest import Outcome, Rows, write
 from recipes.media import MediaFolder
@@ -28,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
         print(_list())
         return 0
     try:
-        return _one(ours)
+        return _aveb(ours) if ours.name == "aveb" else _one(ours)
     except RecipeError as error:
         raise UsageError(f"recipe {ours.name}: {error}") from error
     except OSError as error:
@@ -49,13 +53,17 @@ def _parser() -> Parser:
     parser.add_argument(
         "--media", nargs="+", type=Path, metavar="DIR", help="folders below which the media lie"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="the manifest (.jsonl)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the manifest (.jsonl); aveb: a folder")
     parser.add_argument(
         "--prompt",
         action="append",
         default=[],
         metavar="TEXT",
         help="ask this instead of the published prompt; several are drawn from",
+    )
+    parser.add_argument("--root", type=Path, metavar="DIR", help="aveb: a folder that holds a folder a set")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="aveb: of the draws from larger sets (%(default)s)"
     )
     return parser
 
@@ -80,7 +88,7 @@ def _one(ours: argparse.Namespace) -> int:
     annotations = Annotations(ours.annotations)
     media = MediaFolder(ours.media)
     rows = Rows(recipe, media, ours.output.parent, ours.prompt)
-    outcome = write(rows, recipe.records(annotations), ours.output)
+    outcome = write(map(rows.row, recipe.records(annotations)), ours.output)
     print(summary(recipe.name, outcome, ours.output))
     for remark, count in annotations.remarks.items():
         print(f"  {remark}" + (f" ({count})" if count > 1 else ""))
@@ -88,6 +96,22 @@ def _one(ours: argparse.Namespace) -> int:
         seen = f"; there is {media.example()}" if media.files else "; no media there at all"
         print(f"favor-data: no row: nothing under --media bears the names looked for{seen}", file=sys.stderr)
     return 0 if outcome.rows else 1
+
+
+def _aveb(ours: argparse.Namespace) -> int:
+    """A line a task: what was made, or what is lacking."""
+    if not ours.root or not ours.output:
+        raise UsageError("recipe aveb: give --root (a folder with a folder a set) and --output (a folder)")
+    made = 0
+    for task in aveb.make(ours.root, ours.output, ours.seed):
+        if isinstance(task.outcome, Outcome):
+            made += bool(task.outcome.rows)
+            print(summary(task.name, task.outcome, task.path))
+        else:
+            print(f"{task.name}: not made: {task.outcome}")
+        for remark in task.remarks:
+            print(f"  {remark}")
+    return 0 if made else 1
 
 
 def _recipe(name: str | None) -> Recipe:
