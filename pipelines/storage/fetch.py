@@ -68,11 +68,11 @@ def version(uri: str) -> str:
 def versions(uris: Iterable[str]) -> dict[str, str | MediaError]:
     """The version of each, or what speaks against it; a store is asked for many at once."""
     wanted = list(dict.fromkeys(uris))
-    stored = files.entries(holder for uri in wanted if not files.is_local(holder := _file_of(uri)))
+    stored = files.entries(holder for uri in wanted if (holder := _stored_in(uri)))
     found: dict[str, str | MediaError] = {}
     for uri in wanted:
         try:
-            holder = _file_of(uri)
+            holder = _stored_in(uri)
             found[uri] = _version_of(uri, stored[holder]) if holder in stored else version(uri)
         except MediaError as error:
             found[uri] = error
@@ -116,6 +116,15 @@ def _file_of(uri: str) -> str:
     if uri.startswith(TAR_SCHEME):
         return TarMember.parse(uri).tar
     return embedded.Cell.parse(uri).file if uri.startswith(embedded.SCHEME) else uri
+
+
+def _stored_in(uri: str) -> str | None:
+    """The object of a store that holds it; None: a local file, or a uri that none can be read from."""
+    try:
+        holder = _file_of(uri)
+    except ValueError:
+        return None
+    return None if files.is_local(holder) else holder
 
 
 def _download(uri: str, path: Path) -> None:
