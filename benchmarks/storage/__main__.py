@@ -102,7 +102,7 @@ def rows(samples: int, before: Path | None) -> Iterator[list[str]]:
     """Lines of the table."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    counter = server._server.app = Counter(server._server.app)  # type: ignore[union-attr]
+    counter = server._server.app = Counter(server._server.app)
     host, port = server.get_host_and_port()
     os.environ |= {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",

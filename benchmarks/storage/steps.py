@@ -14,7 +14,7 @@ from loaders.dataset import CorpusDataset
 try:
     from pipelines.commands.command import main
 except ImportError:  # a checkout from before the rooms
-    from pipelines.command import main  # type: ignore[import-not-found, no-redef]
+    from pipelines.command import main  # type: ignore[import-untyped, no-redef]
 
 
 def say(*words: str) -> None:
