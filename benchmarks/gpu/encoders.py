@@ -45,7 +45,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Measured:
-    """Shares are of the peak of the same dtype; cosines, of each vector to the CPU's in float32."""
+    """Shares are of the larger peak of the dtypes; cosines, of each vector to the CPU's in float32."""
 
     model: str
     dtype: str
