@@ -1,5 +1,6 @@
 """Every step says what its elements are, and they are."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,3 +57,15 @@ def test_the_graph_runs_with_every_element_checked(
         command = ["build", *sources, str(broken), "--output", str(tmp_path / name), *features, *more]
         assert main(command) == 0
     assert read_samples(tmp_path / "checked") == read_samples(tmp_path / "plain")
+
+
+def test_every_step_has_a_pipeline_of_its_own_in_the_tests() -> None:
+    """A file a step, and every PTransform of it run there, with `assert_that`."""
+    root = Path(__file__).parents[2]
+    for step in sorted((root / "pipelines" / "steps").glob("[a-z]*.py")):
+        made = re.findall(r"^class ([A-Z]\w*)\(beam\.(?:PTransform|DoFn)\)", step.read_text(), re.MULTILINE)
+        test = (root / "tests" / "pipelines" / "steps" / f"test_{step.name}").read_text()
+        assert made, step
+        assert "in_process()" in test, step
+        assert "assert_that(" in test, step
+        assert not [name for name in made if name not in test], step
