@@ -25,7 +25,7 @@ from benchmarks.flashes import Shown, full_decode, lag_seconds, number_of
 from benchmarks.matrix import CASES, Case, make
 from decoders.clips import decode_clips
 from decoders.probe import probe
-from schemas.grid import SECOND_NS, STEP_NS, Grid, Span
+from schemas.grid import SECOND_NS, Grid, Span
 from schemas.media import ClipRequest, DecodedClip
 
 PATIENCE_SECONDS = 60
@@ -49,7 +49,7 @@ class Alignment:
 def decode_whole(path: Path, decoder: str = "pyav") -> DecodedClip:
     """The whole file as one clip, frames untouched."""
     info = probe(str(path))
-    grid = Grid(Span(0, -(-info.duration_ns // STEP_NS) * STEP_NS))
+    grid = Grid(Span(0, info.duration_ns))
     request = ClipRequest(grid, info.video is not None, info.audio is not None)
     (clip,) = decode_clips(str(path), [request], {"rgb": np.copy}, decoder)
     return clip
@@ -96,7 +96,7 @@ def wrong_steps(clip: DecodedClip, shown: Shown) -> list[int]:
     )
     times = np.round((shown.pts_seconds - zero) * SECOND_NS)
     wrong = []
-    for step, instant in enumerate(clip.grid.frame_times_ns()):
+    for step, instant in enumerate(clip.grid.frame_times_ns(clip.span.end_ns)):
         row = frames.frame_of_step[step]
         at = int(np.searchsorted(times, instant + 1000, "right")) - 1  # 1 us: the table's rounding
         last = at == len(times) - 1

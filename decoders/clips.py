@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -24,9 +24,10 @@ from decoders.streams.waveform import SpanWaveform
 from decoders.timeline.container import open_media, stream_at
 from decoders.timeline.selective import Plan, plan, share
 from decoders.timeline.timeline import Timeline, read_timeline
-from schemas.grid import SECOND_NS, Nanoseconds
+from schemas.grid import SECOND_NS, Nanoseconds, Span
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason
+from schemas.remarks import Remark
 
 ADMIT_NS = 2 * SECOND_NS  # a span's resampling reaches back by less than this
 
@@ -67,7 +68,7 @@ def decode_clips(
         for index, request in enumerate(ordered):
             frames = pictures.clip(index) if pictures and request.frames else None
             audio = sounds.clip(index) if sounds and request.audio else None
-            yield DecodedClip(request.grid, frames, audio, _warnings(pictures, sounds))
+            yield DecodedClip(request.grid, frames, audio)
 
 
 def _check_modalities(requests: Sequence[ClipRequest], timeline: Timeline) -> None:
@@ -77,14 +78,10 @@ def _check_modalities(requests: Sequence[ClipRequest], timeline: Timeline) -> No
         raise MediaError(Reason.MISSING_MODALITY, "no sound")
 
 
-def _warnings(pictures: Pictures | None, sounds: Sounds | None) -> tuple[str, ...]:
-    """Closed set: what the decoder lost up to here."""
-    found = {
-        "video_packets_lost": pictures is not None and pictures.lost > 0,
-        "audio_packets_lost": sounds is not None and sounds.reader.lost > 0,
-        "audio_timestamps_jump": sounds is not None and sounds.reader.gaps > 0,
-    }
-    return tuple(name for name, value in found.items() if value)
+def _said(remarks: Iterable[tuple[int, Remark]], span: Span) -> tuple[str, ...]:
+    """Those of a span, each once."""
+    found = sorted({(ns, remark) for ns, remark in remarks if span.start_ns <= ns < span.end_ns})
+    return tuple(remark.at(ns) for ns, remark in found)
 
 
 @dataclass(frozen=True, order=True)
@@ -125,7 +122,6 @@ class Pictures:
     def __init__(
         self, path: str, timeline: Timeline, limits: Limits, threads: int, decoder: str, gpu: int
     ) -> None:
-        self.lost = 0
         self._path = path
         self._timeline = timeline
         self._limits = limits
@@ -143,7 +139,7 @@ class Pictures:
         for clip, request in enumerate(requests):
             if request.frames:
                 self._collectors[clip] = FrameCollector(request.grid)
-                times = request.grid.frame_times_ns().tolist()
+                times = request.grid.frame_times_ns(self._timeline.duration_ns).tolist()
                 wishes += [_Wish(time_ns, clip, step) for step, time_ns in enumerate(times)]
         self._wishes = sorted(wishes, reverse=True)
         self._left = {clip: collector.grid.steps for clip, collector in self._collectors.items()}
@@ -198,17 +194,14 @@ class Pictures:
         return DecordReader(*arguments).frames()
 
     def _full(self, container: InputContainer, threads: int) -> Iterator[TimedFrame]:
-        reader = FullReader(container, self._timeline, self._limits, threads)
-        for timed in reader.frames():
-            self.lost = reader.lost
-            yield timed
-        self.lost = reader.lost
+        return FullReader(container, self._timeline, self._limits, threads).frames()
 
     def clip(self, clip: int) -> DecodedFrames:
         """The frames of one request; earlier requests must have been taken."""
         while self._left[clip] and self._advance():
             pass
-        return self._collectors.pop(clip).finish()
+        collector = self._collectors.pop(clip)
+        return replace(collector.finish(), remarks=_said(self._timeline.remarks, collector.grid.span))
 
     def _advance(self) -> bool:
         shown = next(self._frames, None)
@@ -226,6 +219,7 @@ class Sounds:
     """Hands every span its waveform."""
 
     def __init__(self, container: InputContainer, timeline: Timeline, limits: Limits) -> None:
+        self._timeline = timeline
         self.reader = SoundReader(container, timeline, limits)
         self._blocks = self.reader.sounds()
         self._position: int | None = None
@@ -241,7 +235,9 @@ class Sounds:
         while self._position is None or self._position < self._open[clip].wanted_until:
             if not self._advance():
                 break
-        return self._open.pop(clip).finish()
+        waveform = self._open.pop(clip)
+        remarks = _said([*self._timeline.remarks, *self.reader.remarks], waveform.grid.span)
+        return replace(waveform.finish(), remarks=remarks)
 
     def _admit(self, clip: int) -> None:
         while self._waiting and self._waiting[-1][0] <= clip:

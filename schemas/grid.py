@@ -103,12 +103,20 @@ class Grid:
         """int64 [steps]: the first instant of every step."""
         return self.span.start_ns + STEP_NS * np.arange(self.steps, dtype=np.int64)
 
-    def frame_times_ns(self) -> Nanoseconds:
-        """int64 [steps]: the instant whose on-screen frame (last pts <= instant) a step takes."""
+    def frame_times_ns(self, end_ns: int | None = None) -> Nanoseconds:
+        """int64 [steps]: the instant whose on-screen frame (last pts <= instant) a step takes.
+
+        Args:
+            end_ns: where the medium ends. A step whose centre lies past it takes the middle of its covered
+                part.
+        """
         starts = self.step_starts_ns()
         match self.frame_at:
             case FrameAt.CENTER:
-                return starts + STEP_NS // 2
+                centres = starts + STEP_NS // 2
+                if end_ns is None:
+                    return centres
+                return np.where((starts < end_ns) & (centres >= end_ns), (starts + end_ns) // 2, centres)
             case FrameAt.START:
                 return starts
             case FrameAt.FAVOR:

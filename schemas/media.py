@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -81,11 +81,13 @@ class DecodedFrames:
         pts_ns: int64 [steps], presentation time of the step's frame in the media's time; -1: missing.
         prepared: transform name -> what that transform made of each distinct frame, in order of time:
             an array [distinct, ...] if it returns arrays, a list of bytes if it returns bytes.
+        remarks: what lies in the span, as schemas/remarks.py has it.
     """
 
     frame_of_step: npt.NDArray[np.int32]
     pts_ns: Nanoseconds
     prepared: Mapping[str, npt.NDArray[np.generic] | list[bytes]]
+    remarks: tuple[str, ...] = ()
 
     @property
     def mask(self) -> npt.NDArray[np.uint8]:
@@ -101,20 +103,21 @@ class DecodedAudio:
         waveform: float32 [span.samples], mono, 16 kHz, from the span's first instant; zero where the
             media has no sound.
         mask: uint8 [steps], 1 where any sound lies inside the step and the span.
+        remarks: what lies in the span, as schemas/remarks.py has it.
     """
 
     waveform: npt.NDArray[np.float32]
     mask: npt.NDArray[np.uint8]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class DecodedClip:
-    """What decoding one ClipRequest gave. `warnings` say what was lost on the way (closed classes)."""
+    """What decoding one ClipRequest gave."""
 
     grid: Grid
     frames: DecodedFrames | None
     audio: DecodedAudio | None
-    warnings: tuple[str, ...] = field(default=())
 
     @property
     def span(self) -> Span:

@@ -110,7 +110,11 @@ def _receive(connection: socket.socket, size: int) -> memoryview:
 
 def pack_clip(clip: DecodedClip) -> tuple[dict[str, Any], list[Buffer]]:
     """Header and buffers of a clip; its grid is not sent."""
-    header: dict[str, Any] = {"warnings": clip.warnings, "columns": None, "audio": clip.audio is not None}
+    header: dict[str, Any] = {
+        "remarks": [part.remarks if part else () for part in (clip.frames, clip.audio)],
+        "columns": None,
+        "audio": clip.audio is not None,
+    }
     buffers: list[Buffer] = []
     if clip.frames is not None:
         buffers += [_raw(clip.frames.frame_of_step), _raw(clip.frames.pts_ns)]
@@ -131,6 +135,7 @@ def unpack_clip(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]
     """The clip that `pack_clip` was given; arrays are read-only views of the received bytes."""
     rest = iter(buffers)
     frames = audio = None
+    of_frames, of_audio = map(tuple, header["remarks"])
     if header["columns"] is not None:
         frame_of_step, pts_ns = np.frombuffer(next(rest), np.int32), np.frombuffer(next(rest), np.int64)
         prepared: dict[str, npt.NDArray[np.generic] | list[bytes]] = {}
@@ -139,10 +144,11 @@ def unpack_clip(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]
                 prepared[name] = _items(next(rest), column["items"])
             else:
                 prepared[name] = np.frombuffer(next(rest), np.dtype(column["dtype"])).reshape(column["shape"])
-        frames = DecodedFrames(frame_of_step, pts_ns, prepared)
+        frames = DecodedFrames(frame_of_step, pts_ns, prepared, of_frames)
     if header["audio"]:
-        audio = DecodedAudio(np.frombuffer(next(rest), np.float32), np.frombuffer(next(rest), np.uint8))
-    return DecodedClip(grid, frames, audio, tuple(header["warnings"]))
+        waveform, mask = np.frombuffer(next(rest), np.float32), np.frombuffer(next(rest), np.uint8)
+        audio = DecodedAudio(waveform, mask, of_audio)
+    return DecodedClip(grid, frames, audio)
 
 
 def _items(joined: memoryview, sizes: Sequence[int]) -> list[bytes]:

@@ -14,11 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from decoders.limits import Limits
-from decoders.streams.downmix import Downmix
+from decoders.streams.downmix import Downmix, Resampler
 from decoders.streams.video import configure
 from decoders.timeline.container import stream_at
-from decoders.timeline.timeline import NO_PTS, Timeline, Track, packets
+from decoders.timeline.joins import NO_PTS
+from decoders.timeline.scan import packets
+from decoders.timeline.timeline import Timeline
+from decoders.timeline.track import Track
+from schemas.grid import SECOND_NS
 from schemas.reasons import MediaError, Reason
+from schemas.remarks import Remark
 
 # A timestamp within this of where the samples so far end is jitter. At least two ticks.
 JITTER = Fraction(4, 1000)
@@ -62,8 +67,7 @@ class SoundReader:
         self.rate = self.stream.codec_context.sample_rate
         if not self.rate or not RATES[0] <= self.rate <= RATES[1]:
             raise MediaError(Reason.CORRUPT, f"sound of {self.rate} Hz")
-        self.lost = 0  # packets that did not decode
-        self.gaps = 0
+        self.remarks: list[tuple[int, Remark]] = []  # nanoseconds of the media's time, and what is there
         self._next: int | None = None  # where the samples so far end, in samples of media time
         self._last: int | None = None  # where the last decoded frame ends
         self._end = round((self.track.end + self.track.time_base - timeline.zero) * self.rate)
@@ -92,7 +96,8 @@ class SoundReader:
         elif abs(ahead[0].position - self._next) > self._tolerance:
             deviations = self._deviations(ahead)
             if (np.abs(deviations) > self._tolerance).all():
-                self.gaps += 1
+                if not self._joined(self._next):
+                    self._remark(self._next, Remark.SOUND_GAP)
                 self._overlap = max(0, -round(np.median(deviations)))
                 self._next += max(0, round(np.median(deviations)))
         samples = ahead.popleft().samples
@@ -103,6 +108,11 @@ class SoundReader:
             yield Sound(self._next, self.rate, kept)
         self._next += samples.size - cut
 
+    def _joined(self, position: int) -> bool:
+        """Whether a join explains what is amiss there: priming and padding."""
+        seconds = Fraction(position, self.rate) + self.timeline.zero
+        return any(abs(seconds - join) < LASTING for join in self.timeline.joins)
+
     def _deviations(self, ahead: deque[_Placed]) -> npt.NDArray[np.int64]:
         """int64 [frames]: how much later than gapless each frame says it is, in samples."""
         sizes = np.cumsum([0] + [placed.samples.size for placed in ahead])[:-1]
@@ -111,15 +121,40 @@ class SoundReader:
 
     def _placed(self) -> Iterator[_Placed]:
         mono = Downmix()
+        like: tuple[int, str] | None = None
+        other: Resampler | None = None  # for a stretch at another rate than the stream's first
         for frame in self._decoded():
-            if frame.sample_rate != self.rate:
-                self.lost += 1
+            rate = frame.sample_rate
+            if not RATES[0] <= rate <= RATES[1]:
+                self._lose()
                 continue
+            expected = self._last
             position = self._position(frame)
+            if other and (rate != other.source or abs(position - (expected or 0)) > self._tolerance):
+                yield from self._rest(other, expected)
+                other = None
+            if like not in (None, (rate, frame.layout.name)):
+                self._remark(position, Remark.SOUND_CHANGES)
+            like = (rate, frame.layout.name)
             try:
-                yield _Placed(position, mono(frame))
+                samples = mono(frame)
             except av.error.FFmpegError:
-                self.lost += 1
+                self._lose()
+                continue
+            if rate != self.rate:
+                other = other or Resampler(rate, self.rate)
+                position -= other.behind
+                samples = other(samples)
+            if samples.size:
+                yield _Placed(position, samples)
+        if other:
+            yield from self._rest(other, self._last)
+
+    def _rest(self, stretch: Resampler, end: int | None) -> Iterator[_Placed]:
+        behind = stretch.behind
+        samples = stretch.rest()
+        if samples.size and end is not None:
+            yield _Placed(end - behind, samples)
 
     def _position(self, frame: av.audio.frame.AudioFrame) -> int:
         """Of its first sample, by its timestamp or else by those of the frames before it."""
@@ -131,8 +166,15 @@ class SoundReader:
         return self._after(frame, round(seconds * self.rate))
 
     def _after(self, frame: av.audio.frame.AudioFrame, position: int) -> int:
-        self._last = position + frame.samples
+        self._last = position + round(Fraction(frame.samples * self.rate, frame.sample_rate))
         return position
+
+    def _lose(self) -> None:
+        """A packet did not decode."""
+        self._remark(self._last or 0, Remark.SOUND_LOST)
+
+    def _remark(self, position: int, remark: Remark) -> None:
+        self.remarks.append((position * SECOND_NS // self.rate, remark))
 
     def _decoded(self) -> Iterator[av.audio.frame.AudioFrame]:
         context = self.stream.codec_context
@@ -141,8 +183,8 @@ class SoundReader:
             try:
                 yield from context.decode(packet)
             except av.error.FFmpegError:
-                self.lost += 1
+                self._lose()
         try:
             yield from context.decode(None)
         except av.error.FFmpegError:
-            self.lost += 1
+            self._lose()

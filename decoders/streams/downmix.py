@@ -1,4 +1,4 @@
-"""Channels -> one, as `ffmpeg -ac 1` mixes them."""
+"""Channels -> one, as `ffmpeg -ac 1` mixes them; and a stretch at another rate -> the stream's."""
 
 from __future__ import annotations
 
@@ -36,6 +36,43 @@ class Downmix:
         self._graph.push(frame)
         samples = np.asarray(self._graph.pull().to_ndarray(), np.float32).reshape(-1)
         return samples if np.isfinite(samples).all() else np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
+
+
+class Resampler:
+    """A stretch of samples at one rate -> at another, by libswresample; its first sample stays where it was.
+
+    What comes out lags behind what went in: `behind` says by how much, `rest` gives what is left.
+    """
+
+    def __init__(self, source: int, target: int) -> None:
+        self.source = source
+        self._target = target
+        self._resampler = av.AudioResampler("flt", "mono", target)
+        self._taken = 0
+        self._given = 0
+
+    @property
+    def behind(self) -> int:
+        """Samples at the target's rate."""
+        return round(self._taken * self._target / self.source) - self._given
+
+    def __call__(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """float32 [n] -> float32 [m], full scale 1."""
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), "flt", "mono")
+        frame.sample_rate = self.source
+        self._taken += samples.size
+        return self._pull(frame)
+
+    def rest(self) -> npt.NDArray[np.float32]:
+        """The end of the stretch."""
+        behind = self.behind
+        return self._pull(None)[: max(0, behind)]
+
+    def _pull(self, frame: av.AudioFrame | None) -> npt.NDArray[np.float32]:
+        parts = [part.to_ndarray().reshape(-1) for part in self._resampler.resample(frame)]
+        made = np.concatenate(parts, dtype=np.float32) if parts else np.zeros(0, np.float32)
+        self._given += made.size
+        return made
 
 
 def _graph(layout: str, sample_format: str, rate: int, channels: int) -> av.filter.Graph:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 
 import av
 import av.container
 import av.packet
 import av.stream
 import numpy as np
-import numpy.typing as npt
 
 from decoders.limits import Limits
 from decoders.timeline.container import stream_at
+from decoders.timeline.headers import Carried
+from decoders.timeline.joins import NO_PTS
+from decoders.timeline.scan import packets
 from decoders.timeline.selective import Action, Plan
-from decoders.timeline.timeline import NO_PTS, Timeline, Track, packets
+from decoders.timeline.timeline import Timeline
+from decoders.timeline.track import Track
 
 FIRST_PICTURE_PACKETS = 64
+RECENT = 64  # frames that a decoder puts in order, with room to spare
 SEEK_PACKETS = 600  # a stretch of unwanted packets worth seeking over
 # FFmpeg's frame threads give other pictures now and then (theora: 11 of 40 decodes of one file, FFmpeg 8.1).
 RACES = {"theora", "vp3", "vp4"}
@@ -74,7 +79,6 @@ class FullReader:
         self.track: Track = timeline.video
         self.container = container
         self.stream = stream_at(container, self.track.index, av.VideoStream)
-        self.lost = 0  # packets that did not decode
         configure(self.stream.codec_context, limits, threads)
 
     def frames(self) -> Iterator[TimedFrame]:
@@ -85,51 +89,81 @@ class FullReader:
                 yield self._timed(*held, next_pts=pts)
             held = (frame, pts)
         if held is not None:
-            yield self._timed(*held, next_pts=held[1] + self._duration(held[0]))
+            yield self._timed(*held, next_pts=held[1] + self._duration(*held))
 
     def _timed(self, frame: av.VideoFrame, pts: int, next_pts: int) -> TimedFrame:
         to_ns = self.timeline.pts_to_ns
         return TimedFrame(frame, to_ns(self.track, pts), to_ns(self.track, next_pts))
 
-    def _duration(self, frame: av.VideoFrame) -> int:
-        return self.track.frame_ticks if self.track.ordered else frame.duration or self.track.frame_ticks
+    def _duration(self, frame: av.VideoFrame, pts: int) -> int:
+        if self.track.ordered:
+            return self.track.frame_ticks
+        own = self.track.duration[self.track.pts == pts]
+        return int(own[0]) if own.size else frame.duration or self.track.frame_ticks
 
     def _in_order(self) -> Iterator[tuple[av.VideoFrame, int]]:
         last = NO_PTS
-        for count, frame in enumerate(self._decoded()):
-            pts = self._pts(frame, count, last)
+        places = _Places(self.track)
+        for frame in self._decoded():
+            if self.track.ordered:
+                pts = places.pts(frame.pts, self.stream.codec_context.reorder_depth)
+            elif frame.pts is not None:
+                pts = frame.pts
+            else:
+                pts = self._following(last)
             if pts < last:
                 continue
             last = pts
             yield frame, pts
 
-    def _pts(self, frame: av.VideoFrame, count: int, last: int) -> int:
-        if self.track.ordered:
-            return int(self._times[min(count + self.lost, len(self._times) - 1)])
-        if frame.pts is not None:
-            return frame.pts
-        return (
-            round(self.track.start / self.track.time_base)
-            if last == NO_PTS
-            else last + self.track.frame_ticks
-        )
-
-    @cached_property
-    def _times(self) -> npt.NDArray[np.int64]:
-        """int64 [packets]: when the n-th frame shown is on screen, in an ordered stream."""
-        return np.sort(self.track.pts)
+    def _following(self, last: int) -> int:
+        if last == NO_PTS:
+            return round(self.track.start / self.track.time_base)
+        return last + self.track.frame_ticks
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         context = self.stream.codec_context
-        for packet in packets(self.container, [self.stream]):
-            try:
+        times = self.track.pts.tolist()
+        for index, packet in enumerate(packets(self.container, [self.stream])):
+            if index >= len(times):
+                break  # more packets than the first time
+            packet.pts = index if self.track.ordered else _known(times[index])
+            with suppress(av.error.FFmpegError):
                 yield from context.decode(packet)
-            except av.error.FFmpegError:
-                self.lost += 1
-        try:
+        with suppress(av.error.FFmpegError):
             yield from context.decode(None)
-        except av.error.FFmpegError:
-            self.lost += 1
+
+
+def _known(pts: int) -> int | None:
+    return None if pts == NO_PTS else pts
+
+
+class _Places:
+    """Which of an ordered stream's times each frame has: a frame is known by its packet, and packets that give
+    no picture keep their time."""
+
+    def __init__(self, track: Track) -> None:
+        self._track = track
+        self._times: list[int] = np.sort(track.pts).tolist()
+        self._count = 0
+        self._missing = 0  # packets without a picture, as far as is known
+        self._recent: deque[int] = deque(maxlen=RECENT)
+
+    def pts(self, packet: int | None, delay: int) -> int:
+        """Ticks of the next frame. `packet`: its place in decoding order; `delay`: by how many places, at most,
+        the decoder puts it off."""
+        if packet is None:
+            packet = self._count
+        if self._track.intra_only or self._track.ranked:
+            return int(self._track.pts[packet])
+        if self._track.starts[packet]:  # all before it were shown before it; some after it may have been
+            place = packet + sum(earlier > packet for earlier in self._recent)
+        else:
+            place = max(self._count + self._missing, packet - delay)
+        self._recent.append(packet)
+        self._missing = place - self._count
+        self._count += 1
+        return self._times[max(0, min(place, len(self._times) - 1))]
 
 
 class SelectiveReader(FullReader):
@@ -171,16 +205,19 @@ class SelectiveReader(FullReader):
         action = self.plan.action.tolist()
         hevc_starts = (self.track.starts & (self.track.codec == "hevc")).tolist()
         dropped = False
+        carried = Carried()
         try:
             for index, packet in self._packets():
                 if packet is None or (dropped and action[index] and hevc_starts[index]):
                     yield from context.decode(None)  # a seek follows, or a start that must be seen as one
                     context.flush_buffers()
                 dropped = packet is None or not action[index]
-                if packet is not None and not dropped:
+                if packet is not None and dropped:
+                    carried.keep(packet)
+                elif packet is not None:
+                    carried.hand_over(packet)
                     context.skip_frame = "DEFAULT" if action[index] == Action.DECODE else "NONREF"
-                    if self.track.ordered:
-                        packet.pts = int(self.track.pts[index])
+                    packet.pts = _known(int(self.track.pts[index]))
                     yield from context.decode(packet)
             yield from context.decode(None)
         except av.error.FFmpegError as error:
@@ -213,6 +250,8 @@ class SelectiveReader(FullReader):
 
     def _worth_seeking(self, index: int, target: int) -> bool:
         far = target - index > SEEK_PACKETS and bool(self.track.starts[target])
+        if self.track.carries[index:target].any() or self.track.shift.any():
+            return False
         return far and not self.track.ordered and self.container.format.name in _SEEKS_EXACTLY
 
     def _arrived(self, packet: av.packet.Packet[av.stream.Stream], index: int, target: int) -> int:
@@ -222,5 +261,7 @@ class SelectiveReader(FullReader):
         return index + int(places[0])
 
     def _check(self, packet: av.packet.Packet[av.stream.Stream], index: int) -> None:
-        if index >= len(self.track.pts) or (not self.track.ordered and packet.pts != self.track.pts[index]):
+        if index >= len(self.track.pts):
+            raise NotExactError
+        if not self.track.ordered and packet.pts != self.track.pts[index] - self.track.shift[index]:
             raise NotExactError

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import av.packet
 import av.stream
 
+from decoders.timeline.headers import Headers
+
 _INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
 _H264_IDR = 5  # Rec. H.264, table 7-1
 _HEVC_IRAP = range(16, 22)  # BLA, IDR, CRA: Rec. H.265, table 7-1
@@ -35,12 +37,22 @@ class Peek:
         self.codec = context.codec.canonical_name
         self.intra_only = bool(int(context.codec.properties) & _INTRA_ONLY)
         self._length_size = _length_size(self.codec, context.extradata)
+        self._headers = Headers(self.codec, context.extradata, self._length_size)
+        self.told_too_late = False  # a keyframe depends on headers that came before it
+
+    def reconfigure(self, extradata: bytes) -> None:
+        """From the next packet on the demuxer gives another configuration."""
+        self._length_size = _length_size(self.codec, extradata)
+        self._headers.reset(extradata, self._length_size)
 
     def starts(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
-        """Whether the pictures from this one on, in order of presentation, decode exactly from here."""
+        """Whether the pictures from this one on, in order of presentation, decode exactly from here. To be
+        asked of every packet."""
         if self.intra_only:
             return True
-        if not packet.is_keyframe:
+        told = self._headers.suffice(packet)
+        self.told_too_late |= packet.is_keyframe and not told
+        if not told or not packet.is_keyframe:
             return False
         if self.codec == "h264":
             return any(head[0] & 31 == _H264_IDR for head in self._units(packet))
@@ -78,6 +90,37 @@ def bidirectional(packet: av.packet.Packet[av.stream.Stream]) -> bool | None:
     holds none or several (DivX's packed bitstream)."""
     parts = bytes(packet).split(_MPEG4_VOP)
     return parts[1][0] >> 6 == _MPEG4_B if len(parts) == 2 and parts[1] else None
+
+
+_ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_FLAC_RATES = {
+    1: 88200, 2: 176400, 3: 192000, 4: 8000, 5: 16000, 6: 22050, 7: 24000, 8: 32000, 9: 44100, 10: 48000,
+    11: 96000,
+}  # fmt: skip
+_MPEG_AUDIO = ("mp1", "mp2", "mp3")
+_MPEG_RATES = {0: 44100, 1: 48000, 2: 32000}
+_AC3_RATES = {0: 48000, 1: 44100, 2: 32000}
+# Demuxers that count samples, all at the first packet's rate, where a packet may say another.
+COUNTS_SAMPLES = {("aac", "aac"), ("flac", "flac"), ("ogg", "flac")}
+
+
+def sample_rate(codec: str, packet: av.packet.Packet[av.stream.Stream]) -> int | None:
+    """Hz that the header of an ADTS, FLAC, MPEG or AC-3 frame says (ISO/IEC 14496-3, 1.A.2; RFC 9639, 9.1;
+    ISO/IEC 11172-3, 2.4.2.3; ETSI TS 102 366, 4.4.1.3)."""
+    head = bytes(memoryview(packet)[:5])
+    if len(head) < 5:
+        return None
+    if codec in ("ac3", "eac3"):
+        return _AC3_RATES.get(head[4] >> 6) if head[:2] == b"\x0bw" else None
+    if head[0] != 0xFF:
+        return None
+    if codec in _MPEG_AUDIO:
+        full = _MPEG_RATES.get(head[2] >> 2 & 3)
+        halvings = {3: 0, 2: 1, 0: 2}.get(head[1] >> 3 & 3)  # MPEG-1, 2, 2.5
+        return full >> halvings if full and halvings is not None else None
+    if codec == "aac" and head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < len(_ADTS_RATES):
+        return _ADTS_RATES[head[2] >> 2 & 15]
+    return _FLAC_RATES.get(head[2] & 15) if codec == "flac" and head[1] & 0xFC == 0xF8 else None
 
 
 def _length_size(codec: str, extradata: bytes | None) -> int:

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from decoders.timeline.bitstream import OPEN_GOPS, SKIPS_NONREF
-from decoders.timeline.timeline import Timeline, Track
+from decoders.timeline.timeline import Timeline
+from decoders.timeline.track import Track
 from schemas.grid import Nanoseconds
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoders.timeline.timeline import _ranks
+from decoders.timeline.scan import _ranks
 
 
 def shown_by_a_decoder(bidirectional: list[bool]) -> list[int]:
