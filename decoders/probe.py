@@ -32,7 +32,7 @@ def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
     with open_media(path, limits) as container:
         audio = _audio(container, timeline)
         video = _video(container, timeline, limits)
-        return MediaInfo(container.format.name, timeline.duration_ns, video, audio, size)
+        return MediaInfo(container.format.name, timeline.duration_ns, video, audio, size, timeline.mended)
 
 
 def _audio(container: av.container.InputContainer, timeline: Timeline) -> AudioStream | None:

@@ -47,7 +47,9 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     """The graph, from InputRows on."""
     corpus = rows.pipeline | "Read corpus" >> ReadCorpus(build.output)
     probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits)
-    planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(build.clip_ns)
+    planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(
+        build.clip_ns, build.products.frame_at
+    )
     samples = planned[PARTS] | "Merge rows" >> MergeRows()
 
     others = {"rows": rows, "ledger": corpus["ledger"]} | "Other inputs" >> (

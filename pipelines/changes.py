@@ -41,7 +41,7 @@ def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[In
         found = versions[uri]
         return str(found.reason) if isinstance(found, MediaError) else found
 
-    made = digest([products.names(), clip_ns])
+    made = digest([products.names(), clip_ns, PROBE_VERSION])
     return tuple(
         replace(
             row,

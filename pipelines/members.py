@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines.placement import AudioPlacement, FramePlacement, from_bytes
 from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
@@ -16,11 +16,13 @@ from schemas.shard import json_bytes, npy_shape, read_extent, tar_bytes
 
 @dataclass(frozen=True)
 class Masks:
-    """A sample's grid as decoded: frame times in seconds (None: missing), and 0 or 1 a step."""
+    """A sample's grid as decoded: frame times in seconds (None: missing), and 0 or 1 a step; and what was
+    remarked of its media, each remark once."""
 
     frame_times: list[float | None]
     audio: list[int]
     visual: list[int]
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
@@ -53,7 +55,8 @@ class Members:
         masks = Masks([None] * steps, [0] * steps, [0] * steps)
         for modality, source in sample.media.items():
             stream = STREAM_OF[modality]
-            placement = self._placement(sample, stream, source.sha256)
+            placement = self._placement(sample, stream, source.content)
+            masks.remarks.extend(sorted(set(placement.remarks) - set(masks.remarks)))
             if isinstance(placement, AudioPlacement):
                 masks.audio[:] = placement.mask
             elif stream is Stream.IMAGE and any(placement.mask):
@@ -94,10 +97,10 @@ class Members:
                 yield product, key
 
     def _placement(
-        self, sample: PlannedSample, stream: Stream, sha256: str
+        self, sample: PlannedSample, stream: Stream, source: str
     ) -> AudioPlacement | FramePlacement:
         product = self._products.of(stream)[0]
-        return from_bytes(self._cache.get(self._products.key(sha256, stream, sample.span, product), "json"))
+        return from_bytes(self._cache.get(self._products.key(source, stream, sample.span, product), "json"))
 
     def _contents(self, sample: PlannedSample, masks: Masks) -> Iterator[tuple[str, bytes]]:
         for product, key in self._present(sample, masks):
@@ -111,7 +114,7 @@ class Members:
         """`frame_KKK.jpg` of each step that has a frame; an image has one."""
         pictures = read_extent(tar)
         [source] = [s for m, s in sample.media.items() if STREAM_OF[m] is product.stream]
-        placement = self._placement(sample, product.stream, source.sha256)
+        placement = self._placement(sample, product.stream, source.content)
         assert isinstance(placement, FramePlacement)
         for step, row in enumerate(placement.frame_of_step):
             if row >= 0:
@@ -134,4 +137,5 @@ class Members:
             conversations=sample.conversations,
             metadata=sample.metadata,
             features=features,
+            remarks=masks.remarks,
         )

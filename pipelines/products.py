@@ -17,8 +17,10 @@ from schemas.media import Modality
 IMAGE_SPAN = Span(0, STEP_NS)
 PLACEMENT = "placement"
 
-# Raise when decoding places frames or sound elsewhere, or changes their pixels or samples.
+# Raise when decoding places frames or sound elsewhere, or changes their pixels or samples, in every file.
 TIMELINE_VERSION = 1
+# Raise when it does so in some files, and say in MediaInfo or pipelines/steps/plan.py in which.
+MENDED_VERSION = 2
 JPEG_VERSION = 1
 FLAC_VERSION = 1
 
@@ -81,15 +83,15 @@ class Products:
         for modality, source in sorted(sample.media.items()):
             stream = STREAM_OF[modality]
             for product in self.of(stream):
-                yield product, self.key(source.sha256, stream, sample.span, product)
+                yield product, self.key(source.content, stream, sample.span, product)
 
     def grid(self, stream: Stream, span: Span) -> Grid:
-        """A still image has one step, whatever sound goes with it."""
-        return Grid(IMAGE_SPAN if stream is Stream.IMAGE else span, self.frame_at)
+        """A still image has one step, whatever sound goes with it, and whichever instant picks frames."""
+        return Grid(IMAGE_SPAN) if stream is Stream.IMAGE else Grid(span, self.frame_at)
 
-    def key(self, sha256: str, stream: Stream, span: Span, product: Product) -> str:
-        """Cache key of one product of one span of the file with these bytes."""
-        return cache_key(sha256, stream, self.grid(stream, span), product.fingerprint)
+    def key(self, source: str, stream: Stream, span: Span, product: Product) -> str:
+        """Cache key of one product of one span of a file, known by its content (schemas.sample.Source)."""
+        return cache_key(source, stream, self.grid(stream, span), product.fingerprint)
 
 
 def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any]) -> Products:

@@ -54,7 +54,7 @@ class PlannedSample:
                 "key": self.key,
                 "id": self.id,
                 "span": [self.span.start_ns, self.span.end_ns],
-                "media": {str(m): [source.uri, source.sha256] for m, source in self.media.items()},
+                "media": {str(m): [source.uri, source.content] for m, source in self.media.items()},
                 "conversations": self.conversations,
                 "metadata": self.metadata,
                 "products": products,

@@ -53,7 +53,8 @@ class MediaInfo:
     """One media file, read packet by packet: what it holds, not what its header promises.
 
     `container` is FFmpeg's demuxer name ("image" for a still picture). A still picture has an
-    `image_size`, no streams and no duration; an animated GIF has all of them.
+    `image_size`, no streams and no duration; an animated GIF has all of them. `mended`: favor-data 0.1.0 may
+    have placed its frames or its sound elsewhere.
     """
 
     container: str
@@ -61,6 +62,7 @@ class MediaInfo:
     video: VideoStream | None = None
     audio: AudioStream | None = None
     image_size: tuple[int, int] | None = None  # width, height, upright
+    mended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,5 +20,5 @@ class Remark(enum.StrEnum):
     NO_SOUND = "no_sound"  # there is an audio stream, and nothing of it can be decoded
 
     def at(self, time_ns: int | None = None) -> str:
-        """As KEY.json has it: `joined@4.032`, seconds of the media's own time; without one, the name alone."""
+        """As KEY.json has it: `joined@4.032`, in seconds of the media's time; without one, the name alone."""
         return str(self) if time_ns is None else f"{self}@{time_ns / SECOND_NS:.3f}"

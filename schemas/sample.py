@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.digest import digest
@@ -20,10 +20,20 @@ Conversation = Sequence[Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file behind one modality of a sample."""
+    """The file behind one modality of a sample.
+
+    Attributes:
+        timeline: version of the reading of just this file and span. 1: as favor-data 0.1.0 reads it.
+    """
 
     uri: str
     sha256: str
+    timeline: int = 1
+
+    @property
+    def content(self) -> str:
+        """What features were made of: the bytes' SHA-256, with the timeline's version where it is not 1."""
+        return self.sha256 if self.timeline == 1 else f"{self.sha256}+{self.timeline}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Sample:
             A still image counts as shown from 0.0 on.
         audio_mask, visual_mask: 0 or 1 a step.
         conversations: each a list of turns {"from": "human" | "gpt", "value": text}.
+        remarks: what the media had about them, as schemas/remarks.py has it; not stored where there is none.
     """
 
     key: str
@@ -58,6 +69,7 @@ class Sample:
     conversations: Sequence[Conversation]
     metadata: Mapping[str, Any]
     features: Mapping[str, Feature]
+    remarks: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As stored; `span` in seconds beside the exact `span_ns`."""
@@ -68,7 +80,10 @@ class Sample:
             "span": [ns_to_seconds(self.span.start_ns), ns_to_seconds(self.span.end_ns)],
             "span_ns": [self.span.start_ns, self.span.end_ns],
             "steps": self.steps,
-            "media": {str(modality): asdict(source) for modality, source in sorted(self.media.items())},
+            "media": {
+                str(modality): {"uri": source.uri, "sha256": source.sha256}
+                for modality, source in sorted(self.media.items())
+            },
             "frame_times": list(self.frame_times),
             "audio_mask": list(self.audio_mask),
             "visual_mask": list(self.visual_mask),
@@ -82,6 +97,7 @@ class Sample:
                 }
                 for column, feature in sorted(self.features.items())
             },
+            **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
 
 

@@ -36,7 +36,7 @@ INDEX = _versioned(
         pa.field("conversations", pa.int32(), nullable=False),
         pa.field("modalities", _STRINGS, nullable=False),
         pa.field("uris", _PER_MODALITY, nullable=False),
-        pa.field("digests", _PER_MODALITY, nullable=False),
+        pa.field("digests", _PER_MODALITY, nullable=False),  # schemas.sample.Source.content
     ]
 )
 

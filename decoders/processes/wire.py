@@ -174,4 +174,5 @@ def unpack_info(header: Mapping[str, Any]) -> MediaInfo:
         VideoStream(**header["video"]) if header["video"] else None,
         AudioStream(**header["audio"]) if header["audio"] else None,
         (size[0], size[1]) if size else None,
+        header["mended"],
     )

@@ -139,8 +139,8 @@ def _known(pts: int) -> int | None:
 
 
 class _Places:
-    """Which of an ordered stream's times each frame has: a frame is known by its packet, and packets that give
-    no picture keep their time."""
+    """Which of an ordered stream's times each frame has: a frame is known by its packet, and packets that
+    give no picture keep their time."""
 
     def __init__(self, track: Track) -> None:
         self._track = track
@@ -150,8 +150,8 @@ class _Places:
         self._recent: deque[int] = deque(maxlen=RECENT)
 
     def pts(self, packet: int | None, delay: int) -> int:
-        """Ticks of the next frame. `packet`: its place in decoding order; `delay`: by how many places, at most,
-        the decoder puts it off."""
+        """Ticks of the next frame. `packet`: its place in decoding order; `delay`: by how many places, at
+        most, the decoder puts it off."""
         if packet is None:
             packet = self._count
         if self._track.intra_only or self._track.ranked:

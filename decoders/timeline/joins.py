@@ -174,7 +174,11 @@ def _breaks(stream: Packets, clocks_may_jump: bool) -> list[int]:
         before = known[max(0, row - 2) : row]  # two: the one before may itself be a stray
         after = known[row : row + LASTING]
         back = bool(steps[row - 1] < 0)
-        if (after < before.min()).all() if back else (after > before.max() + FORWARD / stream.time_base).all():
+        if (
+            (after < before.min()).all()
+            if back
+            else (after > before.max() + FORWARD / stream.time_base).all()
+        ):
             breaks.append(_said(stream, places, row))
     return [first for first in breaks if first > 0]
 

@@ -1,4 +1,4 @@
-"""One stream's packets, gathered while a file is demuxed: their times, what they hold, where decoding may begin.
+"""One stream's packets, gathered while a file is demuxed: times, contents, where decoding may begin.
 
 Encoder delay that the container declares (skip_samples: edit lists, LAME and Opus headers, CodecDelay) is not
 presented.

@@ -57,6 +57,7 @@ EncoderInput = tuple[Slot, np.ndarray]
 class _Task:
     """One stream of one span of one file: what is wanted of it, and for whom."""
 
+    content: str
     products: dict[str, Product] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -102,9 +103,9 @@ class DecodeMedia(beam.DoFn):
 
     def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
         """Starts this file; hands on the oldest one in work once enough run ahead of it."""
-        sha256, needs = element
+        _, needs = element
         for group in _still_and_moving(needs):
-            self._start(sha256, group)
+            self._start(group)
         while self._enough_ahead():
             yield from self._finish()
 
@@ -119,8 +120,8 @@ class DecodeMedia(beam.DoFn):
             for output in self._finish():
                 yield _windowed(output)
 
-    def _start(self, sha256: str, needs: list[Need]) -> None:
-        running = _Running(sha256, _tasks(needs), sum(need.seconds for need in needs))
+    def _start(self, needs: list[Need]) -> None:
+        running = _Running(_tasks(needs), sum(need.seconds for need in needs))
         try:
             path = running.resources.enter_context(fetch.local_copy(needs[0].uri))
             running.ticket = self._pool.submit(self._job(path, running.tasks))
@@ -170,7 +171,7 @@ class DecodeMedia(beam.DoFn):
             task = running.tasks.pop((stream, clip.grid), None)
             if task is None or decoded is None:
                 continue
-            key = partial(self._products.key, running.sha256, stream, clip.grid.span)
+            key = partial(self._products.key, task.content, stream, clip.grid.span)
             yield from self._encoder_inputs(task, decoded, key)
             yield from _outcomes(task, None)
 
@@ -211,7 +212,6 @@ class DecodeMedia(beam.DoFn):
 class _Running:
     """One file in work."""
 
-    sha256: str
     tasks: _Tasks
     seconds: float
     resources: ExitStack = field(default_factory=ExitStack)
@@ -237,7 +237,7 @@ def _tasks(needs: list[Need]) -> _Tasks:
     """Needs of several samples for the same span meet in one task."""
     tasks: _Tasks = {}
     for need in needs:
-        task = tasks.setdefault((need.stream, need.grid), _Task())
+        task = tasks.setdefault((need.stream, need.grid), _Task(need.content))
         task.products |= {product.name: product for product in need.products}
         task.samples.append(need.sample)
         task.seconds += need.seconds

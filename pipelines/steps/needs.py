@@ -21,11 +21,12 @@ from schemas.sample import Source
 class Need:
     """The products that one sample lacks of one stream of one file.
 
-    `seconds`: the sample's share in the progress bar.
+    `content`: as schemas.sample.Source has it. `seconds`: the sample's share in the progress bar.
     """
 
     sample: str
     uri: str
+    content: str
     stream: Stream
     grid: Grid
     products: tuple[Product, ...]
@@ -52,13 +53,14 @@ class FindNeeds(beam.DoFn):
             seconds = ns_to_seconds(sample.span.duration_ns) / len(lacking)
             self._progress.planned(seconds)
             grid = self._products.grid(stream, sample.span)
-            yield source.sha256, Need(sample.key, source.uri, stream, grid, missing, seconds)
+            need = Need(sample.key, source.uri, source.content, stream, grid, missing, seconds)
+            yield source.sha256, need
 
     def _missing(self, sample: PlannedSample, stream: Stream, source: Source) -> tuple[Product, ...]:
         placement, *others = self._products.of(stream)
 
         def key(product: Product) -> str:
-            return self._products.key(source.sha256, stream, sample.span, product)
+            return self._products.key(source.content, stream, sample.span, product)
 
         known = self._cache.find(key(placement), placement.suffix)
         if known is not None and not any(from_bytes(known).mask):  # nothing there: no other product is made

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
 
-from pipelines.products import IMAGE_SPAN
+from pipelines.products import IMAGE_SPAN, MENDED_VERSION
 from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, Probed, Rejection
 from pipelines.steps.probe import ProbedUri
 from schemas.digest import canonical_json, digest
-from schemas.grid import STEP_NS, Span, cut, ns_to_seconds
+from schemas.grid import STEP_NS, FrameAt, Grid, Span, cut, ns_to_seconds
 from schemas.manifest import InputRow
 from schemas.media import MediaInfo, Modality
 from schemas.reasons import MediaError, Reason, Stage
@@ -28,9 +29,10 @@ class PlanSamples(beam.PTransform):
     """{"rows": InputRow, "probes": (uri, Probed | Rejection)} -> PARTS: (identity of media and span,
     PlannedSample), one a row and span; REJECTED: (input, InputOutcome)."""
 
-    def __init__(self, clip_ns: int) -> None:
+    def __init__(self, clip_ns: int, frame_at: FrameAt = FrameAt.CENTER) -> None:
         super().__init__()
         self._clip_ns = clip_ns
+        self._frame_at = frame_at
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
         uris = beam.FlatMap(lambda row: [(uri, row) for uri in row.uris])
@@ -44,7 +46,7 @@ class PlanSamples(beam.PTransform):
             | "By input" >> beam.FlatMap(_by_input).with_output_types(tuple[str, Piece])
             | "Whole rows" >> beam.GroupByKey()
             | "Spans"
-            >> beam.ParDo(_PlanRow(self._clip_ns))
+            >> beam.ParDo(_PlanRow(self._clip_ns, self._frame_at))
             .with_output_types(Part | AccountOfInput, parts=Part, rejected=AccountOfInput)
             .with_outputs(PARTS, REJECTED)
         )
@@ -69,8 +71,9 @@ def _by_input(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tupl
 
 @beam.typehints.with_input_types(tuple[str, Iterable[Piece]])
 class _PlanRow(beam.DoFn):
-    def __init__(self, clip_ns: int) -> None:
+    def __init__(self, clip_ns: int, frame_at: FrameAt) -> None:
         self._clip_ns = clip_ns
+        self._frame_at = frame_at
 
     def process(self, element: tuple[str, Iterable[Piece]]) -> Iterator[Any]:
         name, joined = element
@@ -83,7 +86,7 @@ class _PlanRow(beam.DoFn):
             return
         probed = {uri: probe for uri, probe in probes.items() if isinstance(probe, Probed)}
         try:
-            parts = plan_row(row, probed, self._clip_ns)
+            parts = plan_row(row, probed, self._clip_ns, self._frame_at)
         except MediaError as error:
             rejection = Rejection(Stage.PLAN, error.reason, error.detail)
             yield beam.pvalue.TaggedOutput(REJECTED, (name, InputOutcome(rejection=rejection)))
@@ -96,7 +99,9 @@ class _PlanRow(beam.DoFn):
             yield beam.pvalue.TaggedOutput(PARTS, (digest(identity), part))
 
 
-def plan_row(row: InputRow, probed: Mapping[str, Probed], clip_ns: int) -> list[PlannedSample]:
+def plan_row(
+    row: InputRow, probed: Mapping[str, Probed], clip_ns: int, frame_at: FrameAt = FrameAt.CENTER
+) -> list[PlannedSample]:
     """The samples of one row; their keys and ids are final unless another row shares media and span.
 
     Raises:
@@ -112,13 +117,32 @@ def plan_row(row: InputRow, probed: Mapping[str, Probed], clip_ns: int) -> list[
             key=sample_key(row.id, span, digests),
             id=row.id,
             span=span,
-            media=media,
+            media={
+                modality: replace(
+                    source, timeline=_timeline(probed[source.uri].info, modality, Grid(span, frame_at))
+                )
+                for modality, source in media.items()
+            },
             conversations=row.conversations,
             metadata=row.metadata,
             inputs=(row.input,),
         )
         for span in spans
     ]
+
+
+def _timeline(info: MediaInfo, modality: Modality, grid: Grid) -> int:
+    """Version of the reading of one stream of one span: raised where favor-data 0.1.0 read it otherwise."""
+    if modality is Modality.IMAGE:
+        return 1
+    if info.mended:
+        return MENDED_VERSION
+    if modality is Modality.VIDEO and info.video is not None:
+        instants = grid.frame_times_ns(info.duration_ns)
+        moved = instants != grid.frame_times_ns()  # a step that is covered for less than its half
+        if (moved & (instants < info.video.end_ns)).any():
+            return MENDED_VERSION
+    return 1
 
 
 def _media(row: InputRow, probed: Mapping[str, Probed]) -> dict[Modality, Source]:

@@ -18,7 +18,7 @@ from schemas.digest import canonical_json
 from schemas.manifest import InputRow
 from schemas.reasons import MediaError, Stage
 
-PROBE_VERSION = 2
+PROBE_VERSION = 3
 MEMO_SUFFIX = "probe"
 _PROBED = TypeAdapter(Probed)
 ProbedUri = tuple[str, Probed | Rejection]

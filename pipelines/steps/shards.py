@@ -150,5 +150,5 @@ def _index_row(sample: PlannedSample, record: Sample, extent: Extent, members: s
             if any(record.audio_mask if modality is Modality.AUDIO else record.visual_mask)
         ),
         "uris": {str(modality): source.uri for modality, source in sample.media.items()},
-        "digests": {str(modality): source.sha256 for modality, source in sample.media.items()},
+        "digests": {str(modality): source.content for modality, source in sample.media.items()},
     }

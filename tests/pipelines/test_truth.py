@@ -54,10 +54,12 @@ def sound(path: str) -> np.ndarray:
     return np.frombuffer(raw, np.float32)
 
 
-def bare_clip(model: str, path: str, times: list[float | None]) -> np.ndarray:
-    """[steps, 16, 16]: patch tokens of the frame on screen at the middle of each step."""
+def bare_clip(model: str, path: str, steps: int, end: float) -> np.ndarray:
+    """[steps, 16, 16]: patch tokens of the frame on screen at the middle of each step, or of what of it the
+    media covers, up to `end`, where that is less than half."""
     pictures, shown = frames(path)
-    chosen = [np.searchsorted(shown, 0.5 * k + 0.25, side="right") - 1 for k in range(len(times))]
+    centres = [0.5 * k + 0.25 if 0.5 * k + 0.25 < end else (0.5 * k + end) / 2 for k in range(steps)]
+    chosen = [np.searchsorted(shown, centre, side="right") - 1 for centre in centres]
     processor = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     pixels = processor([Image.fromarray(pictures[row]) for row in chosen], return_tensors="pt").pixel_values
     with torch.inference_mode():
@@ -117,7 +119,7 @@ def test_frames_are_those_of_the_bare_clip(name: str, built, media, clip) -> Non
     samples, enough = built
     record = json.loads(samples[name]["json"])
     ours = np.load(BytesIO(samples[name]["clip.npy"]))
-    bare = bare_clip(clip, str(media / name), record["frame_times"])
+    bare = bare_clip(clip, str(media / name), record["steps"], record["span"][1])
     check(ours, bare, np.array(record["visual_mask"], bool), enough)
 
 

@@ -39,7 +39,8 @@ def test_a_file_gives_its_spans_frames_and_a_broken_one_an_outcome(
 
     def need(sample: str, uri: Path, start: int) -> Need:
         grid = Grid(Span(start * SECOND, (start + 1) * SECOND))
-        return Need(sample, str(uri), Stream.FRAMES, grid, products.of(Stream.FRAMES), 1.0)
+        content = ("b" if uri == broken else "a") * 64
+        return Need(sample, str(uri), content, Stream.FRAMES, grid, products.of(Stream.FRAMES), 1.0)
 
     talk = media / "talk.mp4"
     needs = [("a" * 64, need("first", talk, 0)), ("a" * 64, need("second", talk, 1))]
