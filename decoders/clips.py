@@ -46,9 +46,10 @@ def decode_clips(
     Pictures and sound are read side by side, each no further than the clip at hand needs, so memory
     does not grow with the media's length.
 
+    Where of two streams one cannot be decoded the other is kept, and a remark says so.
+
     Raises:
-        MediaError: missing_modality, corrupt (not one frame or sample decodes), too_large, and what
-            opening a file can give.
+        MediaError: missing_modality, corrupt (nothing decodes), too_large, and what opening a file can give.
         ValueError: unknown `decoder`.
         NoHardwareDecoderError: no such GPU for nvdec.
     """
@@ -68,6 +69,8 @@ def decode_clips(
         for index, request in enumerate(ordered):
             frames = pictures.clip(index) if pictures and request.frames else None
             audio = sounds.clip(index) if sounds and request.audio else None
+            if pictures and sounds and pictures.undecodable and sounds.undecodable:
+                raise MediaError(Reason.CORRUPT, "neither a frame nor a sample decodes")
             yield DecodedClip(request.grid, frames, audio)
 
 
@@ -78,10 +81,12 @@ def _check_modalities(requests: Sequence[ClipRequest], timeline: Timeline) -> No
         raise MediaError(Reason.MISSING_MODALITY, "no sound")
 
 
-def _said(remarks: Iterable[tuple[int, Remark]], span: Span) -> tuple[str, ...]:
-    """Those of a span, each once."""
+def _said(
+    remarks: Iterable[tuple[int, Remark]], span: Span, of_all: Sequence[Remark] = ()
+) -> tuple[str, ...]:
+    """Those of a span and those of the whole medium, each once."""
     found = sorted({(ns, remark) for ns, remark in remarks if span.start_ns <= ns < span.end_ns})
-    return tuple(remark.at(ns) for ns, remark in found)
+    return (*(remark.at() for remark in of_all), *(remark.at(ns) for ns, remark in found))
 
 
 @dataclass(frozen=True, order=True)
@@ -122,6 +127,7 @@ class Pictures:
     def __init__(
         self, path: str, timeline: Timeline, limits: Limits, threads: int, decoder: str, gpu: int
     ) -> None:
+        self.undecodable = False
         self._path = path
         self._timeline = timeline
         self._limits = limits
@@ -160,7 +166,8 @@ class Pictures:
         shown = None
         for shown in self._shown(self._full, self._threads):
             yield shown
-        if shown is None:
+        self.undecodable = shown is None
+        if self.undecodable and self._timeline.audio is None:
             raise MediaError(Reason.CORRUPT, "not one frame decodes")
 
     def _selected(self, exact: Plan) -> Iterator[_Shown]:
@@ -201,7 +208,9 @@ class Pictures:
         while self._left[clip] and self._advance():
             pass
         collector = self._collectors.pop(clip)
-        return replace(collector.finish(), remarks=_said(self._timeline.remarks, collector.grid.span))
+        lacking = [Remark.NO_PICTURES] if self.undecodable else []
+        remarks = _said(self._timeline.remarks, collector.grid.span, lacking)
+        return replace(collector.finish(), remarks=remarks)
 
     def _advance(self) -> bool:
         shown = next(self._frames, None)
@@ -219,6 +228,7 @@ class Sounds:
     """Hands every span its waveform."""
 
     def __init__(self, container: InputContainer, timeline: Timeline, limits: Limits) -> None:
+        self.undecodable = False
         self._timeline = timeline
         self.reader = SoundReader(container, timeline, limits)
         self._blocks = self.reader.sounds()
@@ -236,7 +246,9 @@ class Sounds:
             if not self._advance():
                 break
         waveform = self._open.pop(clip)
-        remarks = _said([*self._timeline.remarks, *self.reader.remarks], waveform.grid.span)
+        lacking = [Remark.NO_PICTURES] if self._timeline.no_pictures else []
+        lacking += [Remark.NO_SOUND] if self.undecodable else []
+        remarks = _said([*self._timeline.remarks, *self.reader.remarks], waveform.grid.span, lacking)
         return replace(waveform.finish(), remarks=remarks)
 
     def _admit(self, clip: int) -> None:
@@ -247,7 +259,8 @@ class Sounds:
     def _advance(self) -> bool:
         block = next(self._blocks, None)
         if block is None:
-            if self._position is None:
+            self.undecodable = self._position is None
+            if self.undecodable and self._timeline.video is None:
                 raise MediaError(Reason.CORRUPT, "not one sample decodes")
             return False
         self._position = block.first + block.samples.size

@@ -34,6 +34,17 @@ LASTING_FRAMES = 4
 RATES = (1_000, 1_000_000)  # Hz; anything else is damage
 
 
+ANEW = {"vorbis"}  # decoders that take no other configuration than their first (FFmpeg 8)
+
+
+def _anew(context: av.AudioCodecContext, extradata: bytes) -> av.AudioCodecContext:
+    made = av.CodecContext.create(context.codec.name, "r")
+    assert isinstance(made, av.AudioCodecContext)
+    made.extradata = extradata
+    made.sample_rate, made.layout = context.sample_rate, context.layout
+    return made
+
+
 @dataclass(frozen=True)
 class Sound:
     """Consecutive samples; sample i lies at (first + i) / rate seconds of the media's time."""
@@ -177,9 +188,12 @@ class SoundReader:
         self.remarks.append((position * SECOND_NS // self.rate, remark))
 
     def _decoded(self) -> Iterator[av.audio.frame.AudioFrame]:
-        context = self.stream.codec_context
+        context: av.AudioCodecContext = self.stream.codec_context
         for packet, pts in zip(packets(self.container, [self.stream]), self.track.pts, strict=False):
             packet.pts = int(pts) if pts != NO_PTS else None
+            if self.track.codec in ANEW and packet.has_sidedata("new_extradata"):
+                yield from context.decode(None)
+                context = _anew(context, bytes(packet.get_sidedata("new_extradata")))
             try:
                 yield from context.decode(packet)
             except av.error.FFmpegError:

@@ -104,7 +104,11 @@ class FullReader:
     def _in_order(self) -> Iterator[tuple[av.VideoFrame, int]]:
         last = NO_PTS
         places = _Places(self.track)
+        whole = self.track.whole_from
+        unfit = set(range(whole)) if self.track.ordered else set(self.track.pts[:whole].tolist())
         for frame in self._decoded():
+            if frame.pts in unfit:
+                continue
             if self.track.ordered:
                 pts = places.pts(frame.pts, self.stream.codec_context.reorder_depth)
             elif frame.pts is not None:

@@ -6,6 +6,7 @@ pictures are only approximately right.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 
 import av.packet
@@ -17,8 +18,6 @@ _INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
 _H264_IDR = 5  # Rec. H.264, table 7-1
 _HEVC_IRAP = range(16, 22)  # BLA, IDR, CRA: Rec. H.265, table 7-1
 _HEVC_VCL = range(32)
-_MPEG4_VOP = b"\0\0\1\xb6"  # a picture; its type is the next two bits (ISO/IEC 14496-2, 6.2.5)
-_MPEG4_B = 2
 # Every keyframe resets all reference pictures, or (MPEG-1/2/4) what follows it in order of
 # presentation refers to nothing before it.
 _KEYFRAME_IS_ENOUGH = {"vp8", "vp9", "av1", "theora", "mpeg1video", "mpeg2video", "mpeg4"}
@@ -85,11 +84,34 @@ class Peek:
             position = start + int.from_bytes(data[position:start], "big")
 
 
-def bidirectional(packet: av.packet.Packet[av.stream.Stream]) -> bool | None:
-    """Whether an MPEG-4 picture is shown before the one that was decoded before it; None where the packet
-    holds none or several (DivX's packed bitstream)."""
-    parts = bytes(packet).split(_MPEG4_VOP)
-    return parts[1][0] >> 6 == _MPEG4_B if len(parts) == 2 and parts[1] else None
+class Picture(enum.Enum):
+    """Kinds of pictures."""
+
+    INTRA = "I"
+    PREDICTED = "P"
+    BIDIRECTIONAL = "B"  # shown before the one that was decoded before it
+
+
+# A picture's start code, how many bits further its type lies, and of how many (ISO/IEC 14496-2, 6.2.5;
+# 13818-2, 6.2.3).
+_PICTURES = {
+    "mpeg4": (b"\0\0\1\xb6", 0, 2),
+    "mpeg1video": (b"\0\0\1\0", 10, 3),
+    "mpeg2video": (b"\0\0\1\0", 10, 3),
+}
+TYPED = set(_PICTURES)
+
+
+def picture_type(codec: str, packet: av.packet.Packet[av.stream.Stream]) -> Picture | None:
+    """Of an MPEG packet's picture; None where it holds none or several (DivX's packed bitstream, fields)."""
+    code, skip, bits = _PICTURES[codec]
+    parts = bytes(packet).split(code)
+    if len(parts) != 2 or len(parts[1]) < 2:
+        return None
+    number = int.from_bytes(parts[1][:2], "big") >> 16 - skip - bits & (1 << bits) - 1
+    kinds = (Picture.INTRA, Picture.PREDICTED, Picture.BIDIRECTIONAL)
+    first = 0 if codec == "mpeg4" else 1
+    return kinds[number - first] if 0 <= number - first < 3 else Picture.PREDICTED
 
 
 _ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)

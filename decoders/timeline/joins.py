@@ -132,9 +132,8 @@ def _slice(stream: Packets, index: int, first: _Part | None, last: _Part | None)
 
 def _extent(stream: Packets, part: slice) -> _Extent | None:
     pts, dts = stream.pts[part], stream.dts[part]
-    both = np.flatnonzero((pts != NO_PTS) & (dts != NO_PTS))
-    delay = int(pts[both[0]] - dts[both[0]]) if both.size else 0
-    pts = np.where((pts == NO_PTS) & (dts != NO_PTS), dts + delay, pts)
+    if not stream.is_audio and (pts == NO_PTS).any() and (dts != NO_PTS).all():
+        pts = dts + reordering(pts, dts, stream.duration[part])
     known = (pts != NO_PTS) & stream.shown[part]
     if not known.any():
         return None
@@ -142,6 +141,23 @@ def _extent(stream: Packets, part: slice) -> _Extent | None:
     if stream.page is not None:  # a link's clock begins at zero; what lies before only primes the decoder
         first = max(0, first)
     return first * stream.time_base, last * stream.time_base
+
+
+def reordering(pts: Ticks, dts: Ticks, duration: Ticks) -> int:
+    """Ticks by which a picture is shown after the packet in whose place it is shown is decoded.
+
+    Args:
+        pts, dts: int64 [packets], of which some are NO_PTS.
+        duration: int64 [packets].
+    """
+    both = np.flatnonzero((pts != NO_PTS) & (dts != NO_PTS))
+    if not both.size:
+        return 0
+    late = pts[both] - dts[both]
+    if both[0] == 0:  # the first that is decoded is the first that is shown
+        return int(late[0])
+    # A picture between others (B) is shown when it is decoded, a place before its own.
+    return int(late.min()) + (int(np.median(duration)) if late.max() > late.min() else 0)
 
 
 def _restamped(stream: Packets, firsts: list[int]) -> Packets:
@@ -186,8 +202,13 @@ def _breaks(stream: Packets, clocks_may_jump: bool) -> list[int]:
 def _said(stream: Packets, places: Ticks, row: int) -> int:
     """The part's first packet; 0: the demuxer would have said that one begins, and did not."""
     first, told = int(places[row - 1]) + 1, int(places[row])
+    back = int(BACK / stream.time_base)
     while stream.page is not None and first > 1 and stream.page[first - 1] == stream.page[told]:
         first -= 1
+    while (
+        first > 1 and stream.pts[first - 1] != NO_PTS and stream.pts[first - 1] < stream.dts[first - 1] - back
+    ):
+        first -= 1  # shown before it is decoded: FFmpeg's parser is a packet late in counting anew
     return 0 if stream.anew is not None and not stream.anew[first : told + 1].any() else first
 
 

@@ -18,10 +18,10 @@ import av.stream
 import numpy as np
 import numpy.typing as npt
 
-from decoders.timeline.bitstream import COUNTS_SAMPLES, Peek, bidirectional, sample_rate
+from decoders.timeline.bitstream import COUNTS_SAMPLES, TYPED, Peek, Picture, picture_type, sample_rate
 from decoders.timeline.container import time_base
 from decoders.timeline.headers import CARRIED
-from decoders.timeline.joins import NO_PTS, Packets
+from decoders.timeline.joins import NO_PTS, Packets, reordering
 from decoders.timeline.track import Track
 
 FEW_STEPS_BACK = 3
@@ -69,13 +69,13 @@ def _ends_alone(
     return ends
 
 
-def _ranks(bidirectional: Sequence[bool | None]) -> npt.NDArray[np.int64] | None:
+def _ranks(pictures: Sequence[Picture | None]) -> npt.NDArray[np.int64] | None:
     """int64 [packets]: the place of each in order of presentation, where every picture is shown either at
     once or, if later ones refer to it, when the next such picture comes."""
-    if None in bidirectional or bidirectional[0]:
+    if None in pictures or pictures[0] is Picture.BIDIRECTIONAL:
         return None
-    places = np.arange(len(bidirectional))
-    references = np.flatnonzero(~np.array(bidirectional, np.bool_))
+    places = np.arange(len(pictures))
+    references = np.flatnonzero([picture is not Picture.BIDIRECTIONAL for picture in pictures])
     ranks = places - 1
     ranks[references] = np.append(references[1:], len(places)) - 1
     return ranks
@@ -89,7 +89,6 @@ class Scan:
         self.pts = array("q")
         self.dts = array("q")
         self.duration = array("q")
-        self.key = array("b")
         self.discard = array("b")
         self.position = array("q")
         self.arrival = array("q")
@@ -97,7 +96,7 @@ class Scan:
         self.layer = array("B")
         self.carries = array("b")
         self.rates = array("q")  # Hz that a packet's own header says; 0: none
-        self.bidirectional: list[bool | None] = []  # MPEG-4's only
+        self.pictures: list[Picture | None] = []  # MPEG's only
         self.peek = Peek(stream)
         self.skip_start = 0  # samples
         self.skip_end = 0
@@ -118,7 +117,6 @@ class Scan:
         self.pts.append(_ticks(packet.pts))
         self.dts.append(_ticks(packet.dts))
         self.duration.append(min(packet.duration or 0, MAX_PTS))
-        self.key.append(packet.is_keyframe)
         self.position.append(packet.pos or 0)
         self.carries.append(self._add_carried(packet))
         if self._is_audio:
@@ -128,8 +126,8 @@ class Scan:
             self.discard.append(packet.is_discard or self.peek.hidden(packet))
             self.starts.append(self.peek.starts(packet))
             self.layer.append(self.peek.layer(packet))
-            if self.peek.codec == "mpeg4":
-                self.bidirectional.append(bidirectional(packet))
+            if self.peek.codec in TYPED:
+                self.pictures.append(picture_type(self.peek.codec, packet))
 
     def _add_carried(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
         """Whether what later packets depend on comes beside this one."""
@@ -192,14 +190,23 @@ class Scan:
         if self.peek.codec == "vorbis":
             carries, discard = np.frombuffer(self.carries, np.bool_), np.frombuffer(self.discard, np.bool_)
             pts = _ends_alone(pts, ~discard, carries)
-        if self._counts and self.rates_differ:
+        if self._wrong_rate:
             rates = np.frombuffer(self.rates, np.int64)
             counted_at = rates[rates > 0][0]
             ticks = np.where(rates > 0, duration * counted_at / np.maximum(rates, 1), duration)
             ends = np.rint(np.cumsum(ticks)).astype(np.int64)
-            pts = dts = max(0, int(pts[0])) + np.append(0, ends[:-1])
+            if self._counts:
+                pts = dts = max(0, int(pts[0])) + np.append(0, ends[:-1])
+            else:  # only what begins in the container's own packet has the container's own time
+                own = (np.frombuffer(self.position, np.int64) > 0) | (rates == counted_at)
+                pts = np.where(own, pts, NO_PTS)
             duration = np.diff(ends, prepend=0)
         return pts, dts, duration
+
+    @property
+    def _wrong_rate(self) -> bool:
+        """Whether FFmpeg counts an ADTS or FLAC frame's time at another frame's rate."""
+        return self.rates_differ and self.peek.codec in ("aac", "flac")
 
     def track(self, moved: int, shift: npt.NDArray[np.int64], pts: npt.NDArray[np.int64]) -> Track:
         """`moved`, `shift` and `pts` as Track has them, but that `pts` may lack some."""
@@ -212,7 +219,7 @@ class Scan:
         ranks = None
         if ordered:
             pts = self._decoding_times(pts, dts, duration)
-            ranks = _ranks(self.bidirectional) if self.bidirectional else None
+            ranks = _ranks(self.pictures) if self.pictures else None
             pts = pts if ranks is None else pts[ranks]
         shown &= pts != NO_PTS
         frame_ticks = self._frame_ticks(np.sort(pts[shown]), duration[shown], ordered)
@@ -248,16 +255,21 @@ class Scan:
             np.frombuffer(self.carries, np.bool_),
             ordered,
             ranks is not None,
+            self._whole_from(),
         )
+
+    def _whole_from(self) -> int:
+        """FFmpeg's MPEG-4 decoder makes pictures of what refers to nothing."""
+        if self.peek.codec != "mpeg4" or None in self.pictures:
+            return 0
+        return self.pictures.index(Picture.INTRA) if Picture.INTRA in self.pictures else len(self.pictures)
 
     def _decoding_times(
         self, pts: npt.NDArray[np.int64], dts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
         if (dts == NO_PTS).any():
             return np.cumsum(duration) - duration
-        both = np.flatnonzero((pts != NO_PTS) & np.frombuffer(self.key, np.bool_))
-        delay = int(pts[both[0]] - dts[both[0]]) if both.size else 0
-        return np.maximum.accumulate(dts) + delay
+        return np.maximum.accumulate(dts) + reordering(pts, dts, duration)
 
     def _frame_ticks(self, pts: npt.NDArray[np.int64], duration: npt.NDArray[np.int64], ordered: bool) -> int:
         known = duration[duration > 0]

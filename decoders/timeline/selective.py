@@ -87,7 +87,7 @@ def plan(timeline: Timeline, instants_ns: Nanoseconds) -> Plan | None:
     wanted = on_screen(timeline, instants_ns)
     if wanted is None or (track.ordered and not (track.intra_only or track.ranked)):
         return None
-    if track.starts.any() and not (track.starts[0] or track.intra_only):
+    if track.whole_from or (track.starts.any() and not (track.starts[0] or track.intra_only)):
         return None
     return Plan(_actions(track, wanted.packets), wanted)
 

@@ -35,7 +35,9 @@ class Timeline:
 
     Attributes:
         joins: seconds at which time begins again in the file (decoders/timeline/joins.py).
+        changes: video packets beside which another configuration comes.
         cut_short: the demuxer stopped before the end.
+        no_pictures: there are moving pictures, of a codec that has no decoder here.
         mended: version 0.1.0 may have read the file otherwise.
     """
 
@@ -45,6 +47,7 @@ class Timeline:
     joins: tuple[Fraction, ...] = ()
     changes: tuple[int, ...] = ()
     cut_short: bool = False
+    no_pictures: bool = False
     mended: bool = False
 
     @property
@@ -90,6 +93,7 @@ def read_timeline(path: str, limits: Limits) -> Timeline:
             for scan, shift, pts in zip(scans, joins.shifts, joins.pts, strict=True)
         }
         changes = next((scan.changes for scan in scans if scan.stream.type == "video"), [])
+        unreadable = any(stream.codec_context is None for stream in container.streams.video)
         mended = bool(joins.starts) or any(scan.mended for scan in scans)
     video, audio = _held(tracks.get("video"), tracks.get("audio")), tracks.get("audio")
     timeline = Timeline(
@@ -99,6 +103,7 @@ def read_timeline(path: str, limits: Limits) -> Timeline:
         joins.starts,
         tuple(changes),
         cut_short,
+        video is None and unreadable,
         mended or _mended(tracks.get("video"), video),
     )
     if timeline.duration_ns > limits.duration_s * SECOND_NS:
@@ -140,7 +145,8 @@ def _mended(as_read: Track | None, video: Track | None) -> bool:
     """A picture is held; or decoding alone tells which packets' pictures are missing."""
     if video is None:
         return False
-    return video is not as_read or (video.ordered and not video.ranked and not video.intra_only)
+    known = video.intra_only or (video.ranked and video.codec == "mpeg4")
+    return video is not as_read or video.whole_from > 0 or (video.ordered and not known)
 
 
 def _zero(video: Track | None, audio: Track | None) -> Fraction:

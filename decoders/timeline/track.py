@@ -32,6 +32,7 @@ class Track:
             takes the n-th of the packets' times.
         ranked: the pictures' types say in which order an ordered stream shows its packets, so that `pts`
             are presentation times all the same.
+        whole_from: the first packet whose picture is whole; what the decoder makes of earlier ones is not.
     """
 
     index: int
@@ -51,3 +52,4 @@ class Track:
     carries: npt.NDArray[np.bool_]
     ordered: bool
     ranked: bool
+    whole_from: int
