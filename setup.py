@@ -45,7 +45,10 @@ BUILD = [
     *HTTP,
     "ijson>=3.3",  # lists of LLaVA's and COCO's size, an item at a time
     "openai-whisper>=20250625",
+    "langcodes>=3.5",  # `--audio-track en` finds a track tagged eng
     "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
+    "pillow-heif>=1.1",  # photos as phones write them (HEIC), tiles joined, by libheif
+    "pillow-jxl-plugin>=1.3",  # JPEG XL
     "torch>=2.11,<2.12",  # the last that torchaudio's registry wheel imports beside
     "torchaudio>=2.11,<2.12",
     "tqdm>=4.67",  # the progress bar

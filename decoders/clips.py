@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -19,8 +20,10 @@ from decoders.streams.decord import DecordReader
 from decoders.streams.frames import FrameCollector, Prepared
 from decoders.streams.parallel import merge
 from decoders.streams.picture import ToRGB
+from decoders.streams.still import animation
 from decoders.streams.video import FullReader, NotExactError, SelectiveReader, TimedFrame
 from decoders.streams.waveform import SpanWaveform
+from decoders.timeline import webp
 from decoders.timeline.container import open_media, stream_at
 from decoders.timeline.selective import Plan, plan, share
 from decoders.timeline.timeline import Timeline, read_timeline
@@ -155,6 +158,9 @@ class Pictures:
     def _read(self) -> Generator[_Shown]:
         """The frames on screen at the wished instants, and possibly others; none is missing."""
         instants = np.array([wish.time_ns for wish in self._wishes], np.int64)
+        if self._timeline.video is not None and self._timeline.video.codec == webp.CODEC:
+            yield from self._ready(animation(self._path, self._timeline, self._limits), None)
+            return
         if self._decoder == "decord":
             yield from self._shown(partial(self._decord, instants), self._threads)
             return
@@ -189,9 +195,12 @@ class Pictures:
         assert self._timeline.video is not None
         with open_media(self._path, self._limits, hardware=self._hardware) as container:
             stream = stream_at(container, self._timeline.video.index, VideoStream)
-            to_rgb = ToRGB(stream.sample_aspect_ratio, self._limits)
-            for timed in read(container, threads):
-                yield _Shown(timed, to_rgb, self._transforms)
+            yield from self._ready(read(container, threads), stream.sample_aspect_ratio)
+
+    def _ready(self, frames: Iterator[TimedFrame], aspect: Fraction | None) -> Iterator[_Shown]:
+        to_rgb = ToRGB(aspect, self._limits)
+        for timed in frames:
+            yield _Shown(timed, to_rgb, self._transforms)
 
     def _selective(self, plan: Plan, container: InputContainer, threads: int) -> Iterator[TimedFrame]:
         return SelectiveReader(container, self._timeline, self._limits, threads, plan).frames()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.grid import SECOND_NS
+from schemas.reasons import MediaError, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,9 @@ class Limits:
     """Bounds on one item; going over one is a MediaError (`too_large`, `timed_out`), never a crash.
 
     Attributes:
-        pixels: width x height of a picture, coded or as shown (an 8K frame has 33 million).
+        pixels: width x height of a video's picture, coded or as shown (an 8K frame has 33 million).
+        still_pixels: of a photo (phones write up to 200 million; decoded they take 3 bytes each, and more).
+        ratio: of a picture's longer side to its shorter (Qwen2-VL's limit, which others took over).
         streams: streams in a container.
         duration_s: seconds between the first and the last presentation time.
         packets: packets of the streams in use (a day of 60 fps video has 5 million).
@@ -22,12 +25,33 @@ class Limits:
     """
 
     pixels: int = 7680 * 4320
+    still_pixels: int = 210_000_000
+    ratio: int = 200
     streams: int = 64
     duration_s: float = 24 * 3600.0
     packets: int = 20_000_000
     memory_bytes: int = 3 << 30
     deadline_s: float = 120.0
     deadline_per_second: float = 2.0
+
+    def check_picture(self, width: int, height: int) -> None:
+        """Raises:
+        MediaError: too_large, for a video's picture of that size.
+        """
+        self._check(width, height, self.pixels)
+
+    def check_still(self, width: int, height: int) -> None:
+        """Raises:
+        MediaError: too_large, for a photo of that size.
+        """
+        self._check(width, height, self.still_pixels)
+
+    def _check(self, width: int, height: int, pixels: int) -> None:
+        if width * height > pixels:
+            raise MediaError(Reason.TOO_LARGE, f"a picture of {width} x {height}")
+        if max(width, height) > self.ratio * min(width, height):
+            detail = f"a picture of {width} x {height}: one side is over {self.ratio} times the other"
+            raise MediaError(Reason.TOO_LARGE, detail)
 
     def seconds_allowed(self, until_ns: int) -> float:
         """Seconds of work that an item may take whose last wanted instant is `until_ns`."""

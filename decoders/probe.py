@@ -7,9 +7,11 @@ import av.container
 
 from decoders.limits import DEFAULT, Limits
 from decoders.streams.audio import RATES
+from decoders.streams.formats import is_motion_jpeg, looks_like_image
 from decoders.streams.picture import orientation_filters, square_size
-from decoders.streams.still import looks_like_image, read_image
+from decoders.streams.still import read_image
 from decoders.streams.video import first_picture
+from decoders.timeline import webp
 from decoders.timeline.container import open_media, read_head, stream_at
 from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.media import AudioStream, MediaInfo, VideoStream
@@ -24,11 +26,15 @@ def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
             too_large.
     """
     size = None
-    if looks_like_image(read_head(path)):
-        size, animated = read_image(path, limits)
-        if not animated:
+    head = read_head(path)
+    if looks_like_image(head):
+        size, moves = read_image(path, limits)
+        if not (moves or is_motion_jpeg(path, head)):
             return MediaInfo("image", 0, image_size=size)
     timeline = read_timeline(path, limits)
+    if webp.is_animated(head) and timeline.video is not None and size is not None:
+        frames = VideoStream(webp.CODEC, *size, 0, timeline.duration_ns, len(timeline.video.pts))
+        return MediaInfo(webp.CODEC, timeline.duration_ns, frames, None, size)
     with open_media(path, limits) as container:
         audio = _audio(container, timeline)
         video = _video(container, timeline, limits)
@@ -54,8 +60,7 @@ def _video(container: av.container.InputContainer, timeline: Timeline, limits: L
     context = stream.codec_context
     frame = first_picture(container, stream, limits)
     width, height = (frame.width, frame.height) if frame is not None else (context.width, context.height)
-    if width * height > limits.pixels:
-        raise MediaError(Reason.TOO_LARGE, f"pictures of {width} x {height}")
+    limits.check_picture(width, height)
     width, height = square_size(width, height, stream.sample_aspect_ratio)
     if frame is not None and any(name.startswith("transpose") for name in orientation_filters(frame)):
         width, height = height, width

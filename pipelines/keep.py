@@ -10,13 +10,25 @@ import numpy.typing as npt
 from PIL import Image
 
 from schemas.grid import SAMPLE_RATE
+from schemas.reasons import MediaError, Reason
 
 JPEG_QUALITY = 92
+JPEG_SIDE = 65_500  # libjpeg's limit (JPEG_MAX_DIMENSION); the format's is 65,535
 _FLAC_BLOCK = 4096
 
 
 def jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
-    """JPEG file of uint8 [H, W, 3] RGB, at its own size."""
+    """JPEG file of uint8 [H, W, 3] RGB, at its own size.
+
+    Raises:
+        MediaError: too_large, for a picture that no JPEG can hold.
+    """
+    height, width = picture.shape[:2]
+    if max(height, width) > JPEG_SIDE:
+        detail = (
+            f"a picture of {width} x {height}: a JPEG's sides end at {JPEG_SIDE}, so --keep frames cannot"
+        )
+        raise MediaError(Reason.TOO_LARGE, detail)
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()

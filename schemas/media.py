@@ -12,7 +12,8 @@ import numpy.typing as npt
 from schemas.grid import Grid, Nanoseconds, Span
 
 #: What becomes of one picture: uint8 [H, W, 3] RGB, upright, square pixels -> an array, or bytes (a JPEG).
-#: Importable (a function or a `functools.partial` of one): it runs in a worker process.
+#: Importable (a function or a `functools.partial` of one): it runs in a worker process. A MediaError that it
+#: raises is the picture's fault.
 FrameTransform = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.generic] | bytes]
 
 

@@ -78,7 +78,7 @@ VIDEO = {
     "mpeg1video": "-c:v mpeg1video -q:v 3 -bf 2 -pix_fmt yuv420p",
     "mpeg4": "-c:v mpeg4 -q:v 3 -bf 2 -pix_fmt yuv420p",
     "mpeg4p": "-c:v mpeg4 -q:v 3 -bf 0 -pix_fmt yuv420p",
-    "vp8": "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 800k -auto-alt-ref 1 -lag-in-frames 8",
+    "vp8": "-c:v libvpx -deadline realtime -cpu-used 16 -b:v 800k",
     "vp9": "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 800k",
     "av1": "-c:v libsvtav1 -preset 12 -crf 20 -svtav1-params lookahead=8",
     "mjpeg": "-c:v mjpeg -q:v 3 -pix_fmt yuvj420p",

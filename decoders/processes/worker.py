@@ -128,7 +128,7 @@ def _guarded(transform: FrameTransform) -> FrameTransform:
     def guarded(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic] | bytes:
         try:
             return transform(picture)
-        except MemoryError:
+        except (MemoryError, MediaError):
             raise
         except Exception as error:
             raise _TransformFailedError(traceback.format_exc()) from error

@@ -25,6 +25,16 @@ _SPACES = {
 }  # fmt: skip
 
 
+def _unnamed(kind: type[SideData], value: object) -> SideData:
+    """A kind of side data that PyAV has no name for (EXIF, in FFmpeg 8.1), so that it hides no others."""
+    made = object.__new__(kind)
+    made._name_, made._value_ = f"UNNAMED_{value}", value  # type: ignore[assignment]
+    return made
+
+
+SideData._missing_ = classmethod(_unnamed)  # type: ignore[assignment,method-assign]
+
+
 def orientation_filters(frame: av.VideoFrame) -> list[str]:
     """The filters that the ffmpeg command inserts for a display matrix (fftools/ffmpeg_filter.c)."""
     matrix = display_matrix(frame)
@@ -87,8 +97,8 @@ class ToRGB:
 
     def _build(self, frame: av.VideoFrame, colour: tuple[int, int], filters: list[str]) -> av.filter.Graph:
         width, height = square_size(frame.width, frame.height, self.aspect)
-        if max(width * height, frame.width * frame.height) > self.limits.pixels:
-            raise MediaError(Reason.TOO_LARGE, f"a picture of {width} x {height}")
+        self.limits.check_picture(width, height)
+        self.limits.check_picture(frame.width, frame.height)
         source = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1"
         source += f":colorspace={_SPACES.get(colour[0], 'unknown')}:range={_RANGES.get(colour[1], 'unknown')}"
         planar = [f"format={nvdec.PLANAR[frame.format.name]}"] if frame.format.name in nvdec.PLANAR else []

@@ -1,50 +1,44 @@
-"""Still pictures, through Pillow: upright (EXIF), RGB, the first frame of an animation."""
+"""Still pictures, through Pillow: upright (EXIF), RGB, the first frame of an animation; and the frames of
+animations that FFmpeg does not read."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 
+import av
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from decoders.limits import DEFAULT, Limits
+from decoders.streams.formats import FORMATS, MAY_MOVE, refuse_raw
 from decoders.streams.frames import FrameCollector
+from decoders.streams.video import TimedFrame
 from decoders.timeline.container import read_head
+from decoders.timeline.timeline import Timeline
 from schemas.grid import STEP_NS, Grid, Span
 from schemas.media import DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000")
 _TRANSPOSED = {5, 6, 7, 8}
 _ORIENTATION = 0x0112
 
 
-def looks_like_image(head: bytes) -> bool:
-    """Whether a file's first bytes are those of a still picture."""
-    return (
-        head.startswith(
-            (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
-        )
-        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-        or (head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"))
-        or (head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b"\n", b" ", b"\r"))
-    )
-
-
 def read_image(path: str, limits: Limits) -> tuple[tuple[int, int], bool]:
-    """Width and height, upright; and whether it is an animated GIF, which is a video too.
+    """Width and height, upright; and whether it is an animation, which is a video too.
 
     Raises:
-        MediaError: not_media, corrupt, too_large.
+        MediaError: not_media, corrupt, too_large, refused_format.
     """
     with _opened(path, limits) as image:
         width, height = image.size
+        # Pillow's HEIF and AVIF plugins turn the picture themselves, and say that it is upright.
         turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
         size = (height, width) if turned else (width, height)
-        return size, image.format == "GIF" and getattr(image, "is_animated", False)
+        return size, image.format in MAY_MOVE and getattr(image, "is_animated", False)
 
 
 def decode_image(
@@ -53,7 +47,7 @@ def decode_image(
     """One step whose frame, at time zero, is the picture; transparency lies on white.
 
     Raises:
-        MediaError: not_media, corrupt, too_large, and what opening a file can give.
+        MediaError: not_media, corrupt, too_large, refused_format, and what opening a file can give.
     """
     read_head(path)
     with _opened(path, limits) as image:
@@ -61,6 +55,30 @@ def decode_image(
     collector = FrameCollector(Grid(Span(0, STEP_NS)))
     collector.add(0, 0, {name: transform(upright) for name, transform in transforms.items()})
     return collector.finish()
+
+
+def animation(path: str, timeline: Timeline, limits: Limits) -> Iterator[TimedFrame]:
+    """Every frame of an animated WebP, in order; transparency lies on white.
+
+    Raises:
+        MediaError: corrupt, too_large.
+    """
+    track = timeline.video
+    assert track is not None
+    begins = [timeline.pts_to_ns(track, pts) for pts in track.pts.tolist()]
+    ends = [*begins[1:], timeline.to_ns(track.end)]
+    with _opened(path, limits) as image:
+        for frame, begin, end in zip(ImageSequence.Iterator(image), begins, ends, strict=False):
+            yield TimedFrame(av.VideoFrame.from_ndarray(_rgb(frame), "rgb24"), begin, end)
+
+
+@cache
+def _register() -> None:
+    """Plugins bring formats that Pillow lacks; they load libraries of megabytes."""
+    import pillow_heif
+    import pillow_jxl  # noqa: F401  # importing it registers it
+
+    pillow_heif.register_heif_opener(thumbnails=False)
 
 
 def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -80,9 +98,10 @@ def _opened(path: str, limits: Limits) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _register()
             with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > limits.pixels:
-                    raise MediaError(Reason.TOO_LARGE, f"a picture of {image.width} x {image.height}")
+                limits.check_still(image.width, image.height)
+                refuse_raw(image)
                 yield image
     except UnidentifiedImageError as error:
         raise MediaError(Reason.NOT_MEDIA, "not a picture that Pillow knows") from error

@@ -26,10 +26,11 @@ from decoders.limits import Limits
 from schemas.reasons import MediaError, Reason
 
 SNIFF_BYTES = 4096
+JPEG_START = b"\xff\xd8\xff"
 
 DEMUXERS = (
     "mov,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,obu,av1,ivf,ogg,asf,rm,"
-    "mxf,nut,dv,gxf,wtv,yuv4mpegpipe,mjpeg,gif,wav,w64,aiff,caf,flac,mp3,aac,ac3,eac3,dts,truehd,amr,au,"
+    "mxf,nut,dv,gxf,wtv,yuv4mpegpipe,mjpeg,gif,apng,wav,w64,aiff,caf,flac,mp3,aac,ac3,eac3,dts,truehd,amr,au,"
     "wv,ape,tta,mpc,mpc8,loas,latm,voc,tak,dsf"
 )
 
@@ -124,7 +125,8 @@ def _open(
         "max_pixels": str(limits.pixels),
     }
     try:
-        container = av.open("fd:", options=options, metadata_errors="replace", hwaccel=hardware)
+        name = "mjpeg" if head.startswith(JPEG_START) else None  # else taken for a single picture
+        container = av.open("fd:", format=name, options=options, metadata_errors="replace", hwaccel=hardware)
         # Guessed timestamps are worse than none.
         container.flags &= ~_GENPTS
         return container
@@ -156,10 +158,12 @@ def audio_stream(container: av.container.InputContainer) -> av.AudioStream | Non
     return max(streams, key=_audio_score, default=None)
 
 
-def _video_score(stream: av.VideoStream) -> int:
+def _video_score(stream: av.VideoStream) -> tuple[bool, int]:
+    """An AVIF's still picture gives way to its sequence."""
     context = stream.codec_context
     default = bool(stream.disposition & av.stream.Disposition.default)
-    return context.width * context.height + 5_000_000 * default
+    alone = stream.frames == 1 and "avif" in stream.container.metadata.get("compatible_brands", "")
+    return not alone, context.width * context.height + 5_000_000 * default
 
 
 def _audio_score(stream: av.AudioStream) -> int:

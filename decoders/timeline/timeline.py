@@ -16,7 +16,8 @@ import av.container
 import numpy as np
 
 from decoders.limits import Limits
-from decoders.timeline.container import audio_stream, open_media, video_stream
+from decoders.timeline import webp
+from decoders.timeline.container import audio_stream, open_media, read_head, video_stream
 from decoders.timeline.edit_list import moved_ticks
 from decoders.timeline.joins import find_joins
 from decoders.timeline.scan import Scan, packets
@@ -80,6 +81,8 @@ def read_timeline(path: str, limits: Limits) -> Timeline:
     Raises:
         MediaError: no_streams, corrupt (no packet at all), too_large, and what opening a file can give.
     """
+    if webp.is_animated(read_head(path)):
+        return Timeline(webp.read_track(path, limits), None, Fraction(0))
     with open_media(path, limits) as container:
         scans, cut_short = _scan(container, limits)
         moved = 0
