@@ -78,6 +78,7 @@ EXTRAS = {
         "twine>=6",  # what the registry would refuse of the wheel
         "uv>=0.9",  # `make lock`
     ],
+    "fuzz": ["atheris>=3,<3.1"],  # benchmarks/fuzz: inputs made by coverage
     "gcp": ["apache-beam[gcp]", *GCS],
     "gcs": GCS,
     "http": HTTP,

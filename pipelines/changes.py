@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.errors import UsageError
-from pipelines.products import Products, products_of_build
+from pipelines.products import PROBE_VERSION, Products, products_of_build
 from pipelines.storage import fetch
 from schemas.corpus import CORPUS_NAME, LEDGER_NAME, Corpus
 from schemas.digest import digest

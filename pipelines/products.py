@@ -19,6 +19,7 @@ PLACEMENT = "placement"
 
 # Raise when decoding places frames or sound elsewhere, or changes their pixels or samples, in every file.
 TIMELINE_VERSION = 1
+PROBE_VERSION = 3  # raise when a probe says other things; every input is then looked at again, once
 # Raise when it does so in some files, and say in MediaInfo or pipelines/steps/plan.py in which.
 MENDED_VERSION = 2
 JPEG_VERSION = 1

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
 from pipelines.metrics.profile import timed
+from pipelines.products import PROBE_VERSION
 from pipelines.records import Probed, Rejection
 from pipelines.storage import fetch
 from pipelines.storage.cache import Cache, memo_key
@@ -18,7 +19,6 @@ from schemas.digest import canonical_json
 from schemas.manifest import InputRow
 from schemas.reasons import MediaError, Stage
 
-PROBE_VERSION = 3
 MEMO_SUFFIX = "probe"
 _PROBED = TypeAdapter(Probed)
 ProbedUri = tuple[str, Probed | Rejection]
