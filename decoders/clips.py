@@ -43,8 +43,10 @@ def decode_clips(
     limits: Limits = DEFAULT,
     threads: int = 1,
     gpu: int = 0,
+    audio_track: str = "",
 ) -> Iterator[DecodedClip]:
-    """Decode `requests`, yielded in order of their spans' starts; `gpu` is nvdec's.
+    """Decode `requests`, yielded in order of their spans' starts; `gpu` is nvdec's, `audio_track` as
+    decoders/timeline/choice.py has it.
 
     Pictures and sound are read side by side, each no further than the clip at hand needs, so memory
     does not grow with the media's length.
@@ -59,7 +61,7 @@ def decode_clips(
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder {decoder!r}: one of {', '.join(DECODERS)}")
     ordered = sorted(requests, key=lambda request: request.grid.span)
-    timeline = read_timeline(path, limits)
+    timeline = read_timeline(path, limits, audio_track)
     _check_modalities(ordered, timeline)
     with ExitStack() as stack:
         pictures = sounds = None

@@ -18,12 +18,12 @@ from schemas.media import AudioStream, MediaInfo, VideoStream
 from schemas.reasons import MediaError, Reason
 
 
-def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
-    """Demux all of one local file.
+def probe(path: str, limits: Limits = DEFAULT, audio_track: str = "") -> MediaInfo:
+    """Demux all of one local file; `audio_track` as decoders/timeline/choice.py has it.
 
     Raises:
         MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, no_streams,
-            too_large.
+            missing_modality, too_large.
     """
     size = None
     head = read_head(path)
@@ -31,7 +31,7 @@ def probe(path: str, limits: Limits = DEFAULT) -> MediaInfo:
         size, moves = read_image(path, limits)
         if not (moves or is_motion_jpeg(path, head)):
             return MediaInfo("image", 0, image_size=size)
-    timeline = read_timeline(path, limits)
+    timeline = read_timeline(path, limits, audio_track)
     if webp.is_animated(head) and timeline.video is not None and size is not None:
         frames = VideoStream(webp.CODEC, *size, 0, timeline.duration_ns, len(timeline.video.pts))
         return MediaInfo(webp.CODEC, timeline.duration_ns, frames, None, size)

@@ -53,6 +53,7 @@ class Build:
     progress: Progress
     facts: Facts
     accelerator: str | None = None
+    audio_track: str = ""
 
     @cached_property
     def members(self) -> Members:
@@ -87,7 +88,11 @@ def prepare(asked: Settings, progress: Progress) -> Build:
     output = files.absolute(asked.output)
     _check_decoder(asked)
     specs = asked.columns()
-    featurizers = {name: _featurizer(name, spec, asked, asked.transcribe) for name, spec in specs.items()}
+    heard = next((name for name, spec in specs.items() if spec.startswith("whisper:")), None)
+    featurizers = {
+        name: _featurizer(name, spec, asked, asked.transcribe and name == heard)
+        for name, spec in specs.items()
+    }
     described = {
         name: _column(_featurizer(name, spec, asked, transcribe=False)) for name, spec in specs.items()
     }
@@ -108,6 +113,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
             libraries=_libraries(),
         ),
         accelerator=asked.accelerator,
+        audio_track=asked.audio_track,
     )
 
 

@@ -103,6 +103,8 @@ def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any])
     for stream in Stream:
         sound = stream is Stream.AUDIO
         base = {"timeline": TIMELINE_VERSION} | ({} if sound else {"decoder": options["decoder"]})
+        if stream is not Stream.IMAGE and (track := options.get("audio_track")):  # also decides time zero
+            base["audio_track"] = track
         made.append(Product(PLACEMENT, stream, "json", digest(base)))
         if "frames" in keep and not sound:
             made.append(Product("jpeg", stream, "tar", digest(base | {"jpeg": JPEG_VERSION})))

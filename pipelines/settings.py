@@ -25,7 +25,10 @@ _UNITS = {
     "MIB": 1 << 20,
     "GIB": 1 << 30,
 }
-_RESERVED_COLUMNS = {"json", "txt", "flac", "jpg"}
+# Shard members, products and outputs of steps.
+_RESERVED_COLUMNS = {
+    "json", "txt", "flac", "jpg", "jpeg", "npy", "text", "placement", "outcomes", "main",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,7 @@ class Settings:
     cache: str | None = None
     retry: frozenset[str] = frozenset()
     accelerator: str | None = None
+    audio_track: str = ""
 
     def __post_init__(self) -> None:
         for name, value, choices in (("decoder", self.decoder, DECODERS), ("fit", self.fit, FITS)):
@@ -77,7 +81,9 @@ class Settings:
         given = [(name, spec) for name, spec in given if name not in named]
         for text in self.encode:
             name, equals, spec = text.partition("=")
-            if not equals or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _RESERVED_COLUMNS:
+            if name in _RESERVED_COLUMNS or name.startswith("frame_"):
+                raise UsageError(f"--encode {text}: {name}: favor-data uses that name itself")
+            if not equals or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise UsageError(
                     f"--encode {text}: want COLUMN=KIND:MODEL, COLUMN in small letters, digits and _"
                 )
@@ -102,6 +108,7 @@ class Settings:
             "device": self.device,
             "dtype": self.dtype,
             "shard_bytes": self.shard_bytes,
+            **({"audio_track": self.audio_track} if self.audio_track else {}),
         }
 
 
@@ -113,6 +120,7 @@ def settings(
     keep: str | Iterable[str] = (),
     shard_size: str | int = "512MB",
     retry: str | Iterable[str] = (),
+    audio_track: str | int = "",
     sources: Iterable[str] = (),
     **others: Any,
 ) -> Settings:
@@ -127,6 +135,7 @@ def settings(
         "keep": ("keep", kept, keep),
         "shard_bytes": ("shard_size", size, shard_size),
         "retry": ("retry", reasons, retry),
+        "audio_track": ("audio_track", sound_track, audio_track),
     }
     typed: dict[str, Any] = {}
     for name, (option, parse, value) in given.items():
@@ -161,6 +170,22 @@ def frame_instant(text: str) -> FrameAt:
         return FrameAt(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is none of {', '.join(FrameAt)}") from error
+
+
+def sound_track(given: str | int) -> str:
+    """A number that counts from 1, or a language; "" for the main track.
+
+    Raises:
+        ValueError: neither.
+    """
+    text = str(given)
+    if text.isdecimal():
+        if not int(text):
+            raise ValueError("tracks are counted from 1")
+        return str(int(text))
+    from decoders.timeline.choice import language
+
+    return language(text) if text else ""
 
 
 def kept(names: str | Iterable[str]) -> frozenset[str]:

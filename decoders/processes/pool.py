@@ -102,13 +102,13 @@ class DecoderPool:
         _check_sendable(job)
         return self._submit(job)
 
-    def probe(self, path: str) -> MediaInfo:
+    def probe(self, path: str, audio_track: str = "") -> MediaInfo:
         """`decoders.probe.probe` in a worker.
 
         Raises:
             MediaError: its own, or decoder_crashed, timed_out, too_large.
         """
-        ticket = self._submit(ProbeJob(path))
+        ticket = self._submit(ProbeJob(path, audio_track))
         for _ in ticket:
             pass
         assert ticket.info is not None

@@ -35,6 +35,7 @@ class DecodeJob:
         requests: spans, in any order; clips come in order of their starts. Ignored for an image.
         transforms: importable functions (or partials of them): they run in a worker.
         gpu: that the decoder nvdec runs on.
+        audio_track: decoders/timeline/choice.py.
     """
 
     path: str
@@ -42,6 +43,7 @@ class DecodeJob:
     transforms: Mapping[str, FrameTransform] = field(default_factory=dict)
     decoder: str = "pyav"
     gpu: int = 0
+    audio_track: str = ""
     is_image: bool = False
 
     @property
@@ -57,6 +59,7 @@ class ProbeJob:
     """One file to probe."""
 
     path: str
+    audio_track: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,9 @@ def _do(connection: socket.socket, work: Work) -> None:
     watch = _Watch(connection)
     try:
         if isinstance(work.job, ProbeJob):
-            watch.send({"kind": "info", **wire.pack_info(probe(work.job.path, work.limits))})
+            watch.send(
+                {"kind": "info", **wire.pack_info(probe(work.job.path, work.limits, work.job.audio_track))}
+            )
         else:
             for clip in _clips(work.job, work):
                 header, buffers = wire.pack_clip(clip)
@@ -142,7 +147,14 @@ def _clips(job: DecodeJob, work: Work) -> Iterator[DecodedClip]:
         yield DecodedClip(IMAGE_GRID, decode_image(job.path, transforms, work.limits), None)
     else:
         yield from decode_clips(
-            job.path, job.requests, transforms, job.decoder, work.limits, work.threads, job.gpu
+            job.path,
+            job.requests,
+            transforms,
+            job.decoder,
+            work.limits,
+            work.threads,
+            job.gpu,
+            job.audio_track,
         )
 
 

@@ -142,36 +142,6 @@ def _open(
         raise MediaError(Reason.TOO_LARGE, "out of memory while opening") from error
 
 
-def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The moving pictures that the ffmpeg command would pick: default ones, the largest, no cover art."""
-    streams = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context
-    ]
-    return max(streams, key=_video_score, default=None)
-
-
-def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
-    """The sound that the ffmpeg command would pick: most channels, default ones first."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    return max(streams, key=_audio_score, default=None)
-
-
-def _video_score(stream: av.VideoStream) -> tuple[bool, int]:
-    """An AVIF's still picture gives way to its sequence."""
-    context = stream.codec_context
-    default = bool(stream.disposition & av.stream.Disposition.default)
-    alone = stream.frames == 1 and "avif" in stream.container.metadata.get("compatible_brands", "")
-    return not alone, context.width * context.height + 5_000_000 * default
-
-
-def _audio_score(stream: av.AudioStream) -> int:
-    return stream.codec_context.channels + 5_000_000 * bool(
-        stream.disposition & av.stream.Disposition.default
-    )
-
-
 StreamT = TypeVar("StreamT", bound=av.stream.Stream)
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from decoders.limits import Limits
 from decoders.timeline import webp
-from decoders.timeline.container import audio_stream, open_media, read_head, video_stream
+from decoders.timeline.choice import audio_stream, picked_before, video_stream
+from decoders.timeline.container import open_media, read_head
 from decoders.timeline.edit_list import moved_ticks
 from decoders.timeline.joins import find_joins
 from decoders.timeline.scan import Scan, packets
@@ -75,16 +76,25 @@ class Timeline:
         return self.to_ns((pts + track.moved) * track.time_base)
 
 
-def read_timeline(path: str, limits: Limits) -> Timeline:
+def read_timeline(path: str, limits: Limits, audio_track: str = "") -> Timeline:
     """Demux every packet of the two streams in use; decode none.
 
+    Args:
+        path: the file.
+        limits: of opening and reading it.
+        audio_track: decoders/timeline/choice.py.
+
     Raises:
-        MediaError: no_streams, corrupt (no packet at all), too_large, and what opening a file can give.
+        MediaError: no_streams, missing_modality (no such audio track), corrupt (no packet at all),
+            too_large, and what opening a file can give.
     """
     if webp.is_animated(read_head(path)):
         return Timeline(webp.read_track(path, limits), None, Fraction(0))
     with open_media(path, limits) as container:
-        scans, cut_short = _scan(container, limits)
+        picture = video_stream(container)
+        sound = audio_stream(container, path, picture, audio_track)
+        scans, cut_short = _scan(container, [s for s in (picture, sound) if s is not None], limits)
+        other_sound = not audio_track and sound is not picked_before(container)
         moved = 0
         cut = next((scan for scan in scans if any(scan.discard)), None)
         if cut is not None and cut.stream.type == "video" and container.format.name.startswith("mov,"):
@@ -97,7 +107,7 @@ def read_timeline(path: str, limits: Limits) -> Timeline:
         }
         changes = next((scan.changes for scan in scans if scan.stream.type == "video"), [])
         unreadable = any(stream.codec_context is None for stream in container.streams.video)
-        mended = bool(joins.starts) or any(scan.mended for scan in scans)
+        mended = bool(joins.starts) or other_sound or any(scan.mended for scan in scans)
     video, audio = _held(tracks.get("video"), tracks.get("audio")), tracks.get("audio")
     timeline = Timeline(
         video,
@@ -118,9 +128,10 @@ def read_timeline(path: str, limits: Limits) -> Timeline:
     return timeline
 
 
-def _scan(container: av.container.InputContainer, limits: Limits) -> tuple[list[Scan], bool]:
+def _scan(
+    container: av.container.InputContainer, streams: list[av.stream.Stream], limits: Limits
+) -> tuple[list[Scan], bool]:
     """Of every stream in use with a packet; and whether the file could not be read to its end."""
-    streams = [stream for stream in (video_stream(container), audio_stream(container)) if stream is not None]
     if not streams:
         raise MediaError(Reason.NO_STREAMS, "neither sound nor pictures that can be decoded")
     scans = {stream.index: Scan(stream, container.format.name) for stream in streams}

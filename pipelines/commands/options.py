@@ -11,7 +11,17 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
 from pipelines.errors import UsageError
-from pipelines.settings import FITS, Settings, clip_length, frame_instant, kept, reasons, settings, size
+from pipelines.settings import (
+    FITS,
+    Settings,
+    clip_length,
+    frame_instant,
+    kept,
+    reasons,
+    settings,
+    size,
+    sound_track,
+)
 from schemas.grid import FrameAt
 
 
@@ -80,6 +90,13 @@ class BuildOptions(PipelineOptions):
             default="patch",
             metavar="patch|cls|pool:NxN",
             help="which tokens of a frame to keep (%(default)s)",
+        )
+        parser.add_argument(
+            "--audio-track",
+            type=_checked(sound_track),
+            default="",
+            metavar="N|LANG",
+            help="which sound of media with several: its number, from 1, or language (the main one)",
         )
         parser.add_argument(
             "--decoder", choices=DECODERS, default="pyav", help="what gives pixels (%(default)s)"

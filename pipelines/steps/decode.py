@@ -79,6 +79,7 @@ class DecodeMedia(beam.DoFn):
         self._products = build.products
         self._cache = build.cache
         self._decoder = build.decoder
+        self._audio_track = build.audio_track
         self._limits = build.limits
         self._progress = build.progress
 
@@ -143,6 +144,7 @@ class DecodeMedia(beam.DoFn):
             transforms={name: made for name, made in self._transforms.items() if name in wanted},
             decoder=self._decoder,
             gpu=accelerators.own() if self._decoder == "nvdec" else 0,
+            audio_track=self._audio_track,
             is_image=any(stream is Stream.IMAGE for stream, _ in tasks),
         )
 

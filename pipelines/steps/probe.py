@@ -29,9 +29,9 @@ ProbedUri = tuple[str, Probed | Rejection]
 class ProbeMedia(beam.PTransform):
     """InputRow -> (uri, Probed | Rejection), one a file however many rows name it."""
 
-    def __init__(self, cache: Cache, limits: Limits) -> None:
+    def __init__(self, cache: Cache, limits: Limits, audio_track: str = "") -> None:
         super().__init__()
-        self._probe = _Probe(cache, limits)
+        self._probe = _Probe(cache, limits, audio_track)
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
         return (
@@ -48,9 +48,10 @@ class ProbeMedia(beam.PTransform):
 class _Probe(beam.DoFn):
     """A memo of (uri, version) -> Probed keeps a second build from reading what did not change."""
 
-    def __init__(self, cache: Cache, limits: Limits) -> None:
+    def __init__(self, cache: Cache, limits: Limits, audio_track: str) -> None:
         self._cache = cache
         self._limits = limits
+        self._audio_track = audio_track
 
     def setup(self) -> None:
         self._pool: DecoderPool | None = None
@@ -61,7 +62,7 @@ class _Probe(beam.DoFn):
 
     def process(self, uri: str) -> Iterator[ProbedUri]:
         try:
-            memo = memo_key(uri, f"{PROBE_VERSION} {fetch.version(uri)}")
+            memo = memo_key(uri, f"{PROBE_VERSION}{self._audio_track} {fetch.version(uri)}")
             known = self._cache.find(memo, MEMO_SUFFIX)
             if known is None:
                 probed = self._read(uri)
@@ -76,4 +77,4 @@ class _Probe(beam.DoFn):
     def _read(self, uri: str) -> Probed:
         self._pool = self._pool or DecoderPool(1, self._limits)
         with timed("probe"), fetch.local_copy(uri) as path:
-            return Probed(fetch.sha256(path), self._pool.probe(path))
+            return Probed(fetch.sha256(path), self._pool.probe(path, self._audio_track))
