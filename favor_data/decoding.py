@@ -31,7 +31,7 @@ class Clip:
         frame_times: float64 [steps], seconds of the media's time; NaN where a step has no frame.
         sound: float32 [samples], mono, 16 kHz, from the span's first instant; None where the file has none.
         visual_mask, audio_mask: bool [steps], the step has a frame, has sound.
-        warnings: what the decoder lost on the way.
+        remarks: what the media have about them, as KEY.json has it (schemas/remarks.py).
     """
 
     path: str
@@ -42,7 +42,7 @@ class Clip:
     visual_mask: npt.NDArray[np.bool_]
     audio_mask: npt.NDArray[np.bool_]
     is_image: bool = False
-    warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -134,7 +134,7 @@ def _clip(name: str, decoded: DecodedClip, image: bool) -> Clip:
         visual_mask=none if frames is None else frames.frame_of_step >= 0,
         audio_mask=none if audio is None else audio.mask.astype(np.bool_),
         is_image=image,
-        warnings=decoded.warnings,
+        remarks=tuple(dict.fromkeys(said for part in (frames, audio) if part for said in part.remarks)),
     )
 
 
