@@ -32,6 +32,7 @@ def test_a_file_gives_its_spans_frames_and_a_broken_one_an_outcome(
         products=products,
         cache=cache,
         decoder="pyav",
+        audio_track="",
         limits=Limits(),
         progress=Progress(None),
         hints={},
