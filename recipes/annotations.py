@@ -56,7 +56,8 @@ class Annotations:
     remarks: Counter[str] = field(default_factory=Counter)
 
     def find(self, *patterns: str, required: bool = True) -> list[Path]:
-        """The files named so in the folders given, and files given whose name or suffix fits; sorted.
+        """The files named so, in the folders given and among the files given; sorted. Where none is, the
+        files given that have the first name's suffix: people rename.
 
         Raises:
             RecipeError: there is none, or a path given does not exist.
@@ -67,10 +68,10 @@ class Annotations:
                 found += sorted({hit for pattern in patterns for hit in path.rglob(pattern) if hit.is_file()})
             elif not path.exists():
                 raise RecipeError(f"{path}: no such file: name the set's annotations with --annotations")
-            elif any(fnmatch(path.name, pattern) for pattern in patterns) or (
-                len(self.paths) == 1 and path.suffix == Path(patterns[0]).suffix
-            ):
+            elif any(fnmatch(path.name, pattern) for pattern in patterns):
                 found.append(path)
+        suffix = Path(patterns[0]).suffix
+        found = found or [path for path in self.paths if suffix and path.is_file() and path.suffix == suffix]
         if required and not found:
             places = ", ".join(map(str, self.paths))
             raise RecipeError(f"{places}: holds no {' or '.join(patterns)}: name it with --annotations")

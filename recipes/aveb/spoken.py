@@ -17,7 +17,7 @@ from recipes.manifest import Made
 from recipes.recipe import Record
 
 SETS = (
-    ("textvqa", ("TextVQA*val*.json",), "val"),
+    ("textvqa", ("TextVQA_[0-9]*val*.json",), "val"),
     ("gqa", ("testdev_balanced_questions*.json",), "testdev"),
 )
 PROMPT = "Please answer the question in the audio."

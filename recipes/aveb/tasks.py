@@ -35,7 +35,7 @@ PARTS = (
     Part("ASR", "librispeech", ("test-clean",), ("test-clean",)),
     Part("AC", "audiocaps", ("test*.csv",), ("test",)),
     Part("IC", "flickr30k", ("dataset_flickr30k*.json",), ("test",), 1000),
-    Part("OCR", "textvqa", ("TextVQA*val*.json",), ("val",), 5000),
+    Part("OCR", "textvqa", ("TextVQA_[0-9]*val*.json",), ("val",), 5000),
     Part("VQA", "gqa", ("testdev_balanced_questions*.json",), ("testdev",)),
     Part("VideoQA", "nextqa", ("test.csv", "map_vid*.json"), ("test",), 1000),
     Part("AVSR", "how2", ("dev5",), ("dev5",)),

@@ -12,7 +12,7 @@ from recipes.recipe import Recipe, Record, captioned
 
 def records(annotations: Annotations) -> Iterator[Record]:
     """A recording a record; all of it is for training."""
-    for path in annotations.find("*.json"):
+    for path in annotations.find("*_final.json"):  # not its parts and blacklists
         for place, item in annotations.items(path, "data.item"):
             yield _record(place, item, path.stem)
 

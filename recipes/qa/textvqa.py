@@ -10,7 +10,7 @@ from recipes.recipe import Recipe, Record, majority
 
 def records(annotations: Annotations) -> Iterator[Record]:
     """A question a record; its answer is the one given most often."""
-    for path in annotations.find("TextVQA*.json"):
+    for path in annotations.find("TextVQA_[0-9]*.json"):  # not TextVQA_Rosetta_OCR_…
         split = split_of(path)
         for place, item in annotations.items(path, "data.item"):
             image = required(place, item, "image_id")

@@ -17,7 +17,8 @@ WHOLE, SHORT = 4, 2  # cells a line of the two kinds of file
 
 def records(annotations: Annotations) -> Iterator[Record]:
     """A clip a record."""
-    for path in annotations.find("*.csv"):
+    whole = annotations.find("vggsound*.csv", required=False)
+    for path in whole or annotations.find("train.csv", "test.csv"):
         for line, cells in annotations.cells(path):
             if not (line == 1 and cells[0].lower() in ("youtube_id", "youtube id", "# youtube id", "file")):
                 yield record(f"{path}:{line}", cells, split_of(path))

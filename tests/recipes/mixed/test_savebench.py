@@ -60,6 +60,16 @@ def test_every_kind_of_list(folder) -> None:
         "annotations/textvqa.json",
         [{"dataset": "textvqa", "image": "gone.jpg", "question": "what?", "answer": ["x"] * 10}],
     )
+    folder.json(
+        "annotations/testdata_formatted.json",
+        [
+            {
+                "image": [f"{far}/-0BIy.Jj9Z__000030.mp4", f"{far}/-0BIy.Jj9Z__000030.wav"],
+                "question": "What is the source of the sound?",
+                "answer": "The source of this sound in this scene is people belly laughing.",
+            }
+        ],
+    )
     folder.medium("media/vgg/-0BIy.Jj9Z__000030.mp4")
     folder.medium("media/vgg/0welW-8hB1c_000071.wav")
     folder.medium("media/NExTVideo/1101/2574374895.mp4")
@@ -75,6 +85,8 @@ def test_every_kind_of_list(folder) -> None:
         "audio": "media/vgg/0welW-8hB1c_000071.wav",
     }
     assert (matching.metadata["task"], matching.metadata["references"]) == ("AVM", ["No"])
+    assert items["testdata_formatted_0"].metadata["references"] == ["people belly laughing"]
+    assert items["testdata_formatted_0"].media["audio"] == "media/vgg/-0BIy.Jj9Z__000030.mp4"
     assert items["nextqa_test_0"].metadata["options"] == ["clap proudly", "lay on floor"]
     assert items["flickr30k_captions_0"].metadata["references"] == ["bride and groom", 'A "couple"']
     assert items["avsd_textformat_subset_0"].metadata["references"] == ["He sits."]

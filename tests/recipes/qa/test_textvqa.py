@@ -28,6 +28,9 @@ def test_the_answer_given_most_often_and_all_ten_as_references(folder) -> None:
     folder.json("annotations/TextVQA_0.5.1_val.json", {"dataset_type": "val", "data": data})
     test = [{"question_id": 40000, "image_id": "-03a8_.ae2", "question": "what is hidden?"}]
     folder.json("annotations/TextVQA_0.5.1_test.json", {"data": test})
+    folder.json(
+        "annotations/TextVQA_Rosetta_OCR_v0.2_val.json", {"data": [{"image_id": "x", "ocr_tokens": []}]}
+    )
     folder.medium("media/train_images/-03a8_.ae2.jpg")
     folder.recipe("textvqa")
     assert [row[0] for row in folder.left_out()] == ["34603"]

@@ -1,0 +1,1 @@
+"""Recipes over sets of any size."""
