@@ -3,7 +3,6 @@
 import pytest
 
 from benchmarks.recipes.__main__ import MOST_SECONDS, run
-from benchmarks.recipes.sets import SETS
 
 
 @pytest.mark.parametrize("name", ["coco", "llava"])
@@ -12,8 +11,3 @@ def test_ten_times_the_records_in_the_same_memory(name: str) -> None:
     assert small.rows * 10 == large.rows
     assert large.memory < 1.1 * small.memory
     assert large.seconds / 20_000 * 100_000 < MOST_SECONDS
-
-
-def test_every_shape_of_set_is_read_whole() -> None:
-    for name in SETS:
-        assert run(name, 100).rows in (20, 100)
