@@ -153,7 +153,7 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="media file, folder, glob, manifest (.jsonl .csv .parquet) or tar of raw media",
+        help="media file, folder, glob, manifest (.jsonl .json .csv .parquet) or tar of raw media",
     )
     BuildOptions._add_argparse_args(parser)
     [output] = [action for action in parser._actions if action.dest == "output"]

@@ -60,8 +60,8 @@ def make(root: Path, output: Path, seed: int) -> Iterator[MadeTask]:
     Raises:
         RecipeError: no such root.
     """
-    output.mkdir(parents=True, exist_ok=True)
     sets = Sets(root, output)
+    output.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         yield _make(sets, part.task, output, _of_part(sets, part, seed))
     isqa = _make(sets, "ISQA", output, spoken.questions(sets))

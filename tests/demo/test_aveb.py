@@ -20,7 +20,7 @@ def test_the_chain_of_the_page_runs(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    steps = [line.split()[3] for line in done.stdout.splitlines() if line.startswith("$ python -m")]
+    steps = [line.split()[4] for line in done.stdout.splitlines() if line.startswith("$ python -m")]
     assert [step for step in steps if step in ("recipe", "build", "score")] == ["recipe", "build", "score"]
     assert (tmp_path / "run" / "checkpoint.pt").exists()
     scores = json.loads((tmp_path / "scores.json").read_text())

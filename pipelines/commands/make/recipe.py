@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +21,11 @@ from recipes.media import MediaFolder
 from recipes.recipe import Recipe
 from recipes.registry import recipes
 
+_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
 
 def run(argv: Sequence[str]) -> int:
-    """Exit status: 0 at least one row, 1 none.
+    """Exit status: 0 at least one row, 1 none, 3 a disk that failed.
 
     Raises:
         UsageError: unusable arguments, or annotations that are not as their set publishes them.
@@ -36,7 +39,10 @@ def run(argv: Sequence[str]) -> int:
     except RecipeError as error:
         raise UsageError(f"recipe {ours.name}: {error}") from error
     except OSError as error:
-        raise UsageError(f"recipe {ours.name}: {error}") from error
+        if error.errno not in _DISKS:
+            raise UsageError(f"recipe {ours.name}: {error}") from error
+        print(f"favor-data: recipe {ours.name}: {error}: nothing was written", file=sys.stderr)
+        return 3
 
 
 def _parser() -> Parser:
