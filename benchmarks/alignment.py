@@ -9,41 +9,25 @@ import argparse
 import importlib.util
 import json
 import os
-import select
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from subprocess import DEVNULL, PIPE
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.changes import rivals
+from benchmarks.changes.family import MEMBERS
+from benchmarks.changes.family import make as make_member
+from benchmarks.changes.isolated import Alignment, Isolated
 from benchmarks.flashes import Shown, full_decode, lag_seconds, number_of
 from benchmarks.matrix import CASES, Case, make
 from decoders.clips import decode_clips
 from decoders.probe import probe
 from schemas.grid import SECOND_NS, Grid, Span
 from schemas.media import ClipRequest, DecodedClip
-
-PATIENCE_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """What was measured on one file.
-
-    Attributes:
-        sound_ms: by how much the sound comes later than the pictures (without pictures: than time zero).
-        wrong_frames: steps whose frame is not the one that ffmpeg's full decode shows at that time.
-        steps: of the grid.
-    """
-
-    sound_ms: float | None
-    wrong_frames: int | None
-    steps: int
 
 
 def decode_whole(path: Path, decoder: str = "pyav") -> DecodedClip:
@@ -170,66 +154,74 @@ READERS: dict[str, Callable[[Case, Path], Alignment]] = {
 }
 
 
-class Isolated:
-    """One reader in a process of its own: other people's readers crash and hang on some of these files."""
-
-    def __init__(self, reader: str) -> None:
-        self.reader = reader
-        self._process: subprocess.Popen[str] | None = None
-
-    def measure(self, case: Case, path: Path) -> Alignment | str:
-        """What was measured, or how it failed."""
-        if self._process is None:
-            command = [sys.executable, "-m", "benchmarks.alignment", "--serve", self.reader]
-            self._process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        print(case.name, path, file=process.stdin, flush=True)
-        if not select.select([process.stdout], [], [], PATIENCE_SECONDS)[0]:
-            self.close()
-            return "hangs"
-        answer = process.stdout.readline()
-        if not answer:
-            self.close()
-            return "crashes"
-        found = json.loads(answer)
-        return Alignment(**found) if found else "fails"
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-
 def serve(reader: str) -> None:
     """Measure the files named on standard input, `CASE PATH` a line; a line of JSON for each."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a reader prints is not an answer
     for line in sys.stdin:
         name, path = line.split()
-        case = next(case for case in CASES if case.name == name)
         try:
-            found = asdict(READERS[reader](case, Path(path)))
+            found = asdict(_measured(reader, name, Path(path)))
         except Exception:  # noqa: BLE001 - another project's reader may fail in any way
             found = {}
         print(json.dumps(found), file=answers, flush=True)
 
 
-def table(folder: Path) -> str:
-    """The page: a row a file."""
+def _measured(reader: str, name: str, path: Path) -> Alignment:
+    for case in CASES:
+        if case.name == name:
+            return READERS[reader](case, path)
+    [member] = [member for member in MEMBERS if member.name == name]
+    return rivals.READERS[reader](member, path)
+
+
+def page(folder: Path) -> str:
+    """Both tables."""
     readers = [name for name in READERS if name == "favor-data" or importlib.util.find_spec(name)]
+    isolated = {name: Isolated(name) for name in readers}
+    try:
+        return matrix_table(folder, isolated, _missing(readers)) + family_table(folder, isolated)
+    finally:
+        for reader in isolated.values():
+            reader.close()
+
+
+def family_table(folder: Path, isolated: Mapping[str, Isolated]) -> str:
+    """A row a member of the family; this decoder's with one decoder and with two."""
+    others = [name for name in isolated if name != "favor-data"]
+    lines = [
+        f"| file | favor-data, ms | {' | '.join(f'{name}, ms' for name in others)} "
+        f"| wrong frames | {' | '.join(f'of {name}' for name in others)} |",
+        f"|---|{'---:|' * (2 + 2 * len(others))}",
+    ]
+    right = 0
+    for member in MEMBERS:
+        path = make_member(member, folder)
+        found = {name: reader.measure(member.name, path) for name, reader in isolated.items()}
+        both = [found["favor-data"], rivals.ours(member, path, 2)]
+        right += all(isinstance(one, Alignment) and not one.wrong_frames for one in both)
+        sounds = " | ".join(_cell(found[name]) for name in ["favor-data", *others])
+        frames = " | ".join(_frames(found[name]) for name in others)
+        lines.append(f"| {member.name} | {sounds} | {' and '.join(map(_frames, both))} | {frames} |")
+        path.unlink()
+    return FAMILY_HEAD.format(files=len(MEMBERS), right=right) + "\n".join(lines) + "\n"
+
+
+def _frames(found: Alignment | str) -> str:
+    return "" if isinstance(found, str) or found.wrong_frames is None else str(found.wrong_frames)
+
+
+def matrix_table(folder: Path, isolated: Mapping[str, Isolated], missing: str) -> str:
+    """A row a file of the matrix."""
+    readers = list(isolated)
     lines = [
         f"| file | {' | '.join(f'{name}, ms' for name in readers)} | wrong frames | allowed, ms |",
         f"|---|{'---:|' * (len(readers) + 2)}",
     ]
     worst = 0.0
-    isolated = {name: Isolated(name) for name in readers}
     for case in CASES:
         path = make(case, folder)
-        found = {name: reader.measure(case, path) for name, reader in isolated.items()}
+        found = {name: reader.measure(case.name, path) for name, reader in isolated.items()}
         ours = found["favor-data"]
         assert isinstance(ours, Alignment), (case.name, ours)
         if ours.sound_ms is not None and case.tolerance_ms < 10:
@@ -238,9 +230,7 @@ def table(folder: Path) -> str:
         frames = "" if ours.wrong_frames is None else f"{ours.wrong_frames} of {ours.steps}"
         allowed = f"{case.tolerance_ms:.0f}" if ours.sound_ms is not None else ""
         lines.append(f"| {case.name} | {cells} | {frames} | {allowed} |")
-    for reader in isolated.values():
-        reader.close()
-    head = HEAD.format(files=len(CASES), worst=worst, missing=_missing(readers))
+    head = HEAD.format(files=len(CASES), worst=worst, missing=missing)
     return head + "\n".join(lines) + "\n"
 
 
@@ -273,6 +263,20 @@ primes 1024 samples (21 ms at 48 kHz), LAME 576 + 529 (23 ms), MP2 481 (10 ms). 
 """
 
 
+FAMILY_HEAD = """
+## Media that change in mid-stream
+
+{files} files of eight seconds (benchmarks/changes): half way another picture size, profile, palette, sample
+rate or number of channels comes, or time begins again (joined, chained, restarted), or the first keyframe is
+missing; keyframes are 5, 30 or 250 frames apart. Frames carry their numbers, every second of sound its own
+tone and chirp. {right} are right with one decoder and with two: no frame that was not drawn for its time, and
+each half's sound with its pictures (within 5 ms; 60 ms where the container does not record the encoder's
+delay). A cell says by how many milliseconds the sound of a half comes later than its pictures, at most;
+"wrong frames", of 16 steps, counts those of this decoder with one and with two decoders, and the others'.
+
+"""
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -283,11 +287,11 @@ def main() -> None:
         serve(arguments.serve)
         return
     with tempfile.TemporaryDirectory() as folder:
-        page = table(Path(folder))
+        text = page(Path(folder))
     if arguments.write:
-        arguments.write.write_text(page, encoding="utf-8")
+        arguments.write.write_text(text, encoding="utf-8")
     else:
-        sys.stdout.write(page)
+        sys.stdout.write(text)
 
 
 if __name__ == "__main__":

@@ -252,19 +252,21 @@ class _Slot:
             except TimeoutError:
                 self._kill()
                 return MediaError(Reason.TIMED_OUT, f"not done after {allowed:.0f} s of decoding")
-            busy = header["busy_s"]
-            match header["kind"]:
-                case "clip":
+            busy = wire.seconds(header)
+            match header.get("kind"):
+                case "clip" if (grid := next(grids, None)) is not None:
                     size = sum(len(buffer) for buffer in buffers)
-                    self.pool._deliver(ticket, wire.unpack_clip(next(grids), header, buffers), size)
+                    self.pool._deliver(ticket, wire.unpack_clip(grid, header, buffers), size)
                 case "info":
                     ticket.info = wire.unpack_info(header)
                 case "bug":
-                    return RuntimeError(f"a frame transform failed in a worker:\n{header['detail']}")
-                case "error":
-                    return MediaError(Reason(header["reason"]), header["detail"])
+                    return RuntimeError(f"a frame transform failed in a worker:\n{header.get('detail')}")
+                case "error" if header.get("reason") in set(Reason):
+                    return MediaError(Reason(header["reason"]), str(header.get("detail")))
                 case "done":
                     return None
+                case other:
+                    raise wire.BrokenMessageError(f"a message of kind {other!r}")
         self._kill()
         return None
 

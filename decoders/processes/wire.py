@@ -10,23 +10,35 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import socket
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from decoders.processes import shared_memory
 from schemas.grid import Grid
-from schemas.media import AudioStream, DecodedAudio, DecodedClip, DecodedFrames, MediaInfo, VideoStream
+from schemas.media import DecodedAudio, DecodedClip, DecodedFrames, MediaInfo
 
 Buffer = bytes | memoryview
 LARGE = 1 << 20
+MOST = 4 << 30  # bytes of a message; a worker may allocate less (decoders/limits.py)
+MOST_TEXT = 64 << 20
+MOST_BUFFERS = 1024
 _PREFIX = struct.Struct("!I")  # bytes of JSON
 _DONE = b"."
+_DTYPE = re.compile(r"[<>|][biuf][1248]")
+_INFO = TypeAdapter(MediaInfo)
+_INFO_FIELDS = [field.name for field in fields(MediaInfo)]
+
+
+class BrokenMessageError(ConnectionAbortedError):
+    """No worker of ours would send this: hostile media may have taken it over. It is to be ended."""
 
 
 def send(connection: socket.socket, header: Mapping[str, Any], buffers: Sequence[Buffer] = ()) -> None:
@@ -41,16 +53,46 @@ def send(connection: socket.socket, header: Mapping[str, Any], buffers: Sequence
         connection.sendall(buffer)
 
 
-def receive(connection: socket.socket) -> tuple[dict[str, Any], list[memoryview]]:
-    """What `send` sent.
+def receive(connection: socket.socket, most: int = MOST) -> tuple[dict[str, Any], list[memoryview]]:
+    """What `send` sent, of buffers with at most so many bytes each.
 
     Raises:
         EOFError: the other end is gone.
         TimeoutError: the connection's timeout passed.
+        BrokenMessageError: not what `send` sends.
     """
     (text_size,) = _PREFIX.unpack(_receive(connection, _PREFIX.size))
-    header = json.loads(bytes(_receive(connection, text_size)))
-    return header, [_receive(connection, size) for size in header.pop("sizes")]
+    if text_size > MOST_TEXT:
+        raise BrokenMessageError(f"a header of {text_size} bytes")
+    try:
+        header = json.loads(bytes(_receive(connection, text_size)))
+    except (ValueError, RecursionError) as error:
+        raise BrokenMessageError("a header that is no JSON") from error
+    if not isinstance(header, dict):
+        raise BrokenMessageError("a header without names")
+    return header, [_receive(connection, size) for size in _sizes(header.pop("sizes", None), most)]
+
+
+def _sizes(given: object, most: int = MOST) -> list[int]:
+    numbers = given if isinstance(given, list) else []
+    sizes = [size for size in numbers if isinstance(size, int) and 0 <= size <= most]
+    if not isinstance(given, list) or len(sizes) != len(given):
+        raise BrokenMessageError("buffers without sizes")
+    if len(sizes) > MOST_BUFFERS or sum(sizes) > MOST:
+        raise BrokenMessageError(f"{len(sizes)} buffers of {sum(sizes)} bytes")
+    return sizes
+
+
+def seconds(header: Mapping[str, Any]) -> float:
+    """How long the worker says that it has worked.
+
+    Raises:
+        BrokenMessageError: it does not say so.
+    """
+    given = header.get("busy_s")
+    if not isinstance(given, float | int) or not 0 <= given < 1e9:
+        raise BrokenMessageError("a message without its seconds")
+    return float(given)
 
 
 def hand_over(connection: socket.socket, header: Mapping[str, Any], buffers: Sequence[Buffer] = ()) -> None:
@@ -80,10 +122,12 @@ def take_over(connection: socket.socket) -> tuple[dict[str, Any], list[memoryvie
     Raises:
         EOFError: the other end is gone.
         TimeoutError: the connection's timeout passed.
-        OSError: no memory for the arrays.
+        OSError: no memory for the arrays; a BrokenMessageError.
     """
-    header, small = receive(connection)
-    places, blocks = header.pop("shared"), []
+    header, small = receive(connection, LARGE)
+    places, blocks = _sizes(header.pop("shared", None)), []
+    if places.count(0) != len(small):
+        raise BrokenMessageError(f"{len(small)} small buffers, where {places.count(0)} are said to be")
     try:
         for size in filter(None, places):
             blocks.append(shared_memory.create(size))
@@ -132,7 +176,28 @@ def pack_clip(clip: DecodedClip) -> tuple[dict[str, Any], list[Buffer]]:
 
 
 def unpack_clip(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]) -> DecodedClip:
-    """The clip that `pack_clip` was given; arrays are read-only views of the received bytes."""
+    """The clip that `pack_clip` was given; arrays are read-only views of the received bytes.
+
+    Raises:
+        BrokenMessageError: not what `pack_clip` gives for that grid.
+    """
+    try:
+        clip = _unpacked(grid, header, buffers)
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, OverflowError) as error:
+        raise BrokenMessageError(f"a clip that cannot be read: {error}") from error
+    parts = [part for part in (clip.frames, clip.audio) if part is not None]
+    if any(part.mask.shape != (grid.steps,) for part in parts):
+        raise BrokenMessageError("a clip of another length")
+    if clip.frames is not None:
+        if clip.frames.pts_ns.shape != (grid.steps,):
+            raise BrokenMessageError("a clip of another length")
+        last = int(clip.frames.frame_of_step.max(initial=-1))
+        if any(len(column) <= last for column in clip.frames.prepared.values()):
+            raise BrokenMessageError("steps that show frames which are not there")
+    return clip
+
+
+def _unpacked(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]) -> DecodedClip:
     rest = iter(buffers)
     frames = audio = None
     of_frames, of_audio = map(tuple, header["remarks"])
@@ -143,12 +208,18 @@ def unpack_clip(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]
             if "items" in column:
                 prepared[name] = _items(next(rest), column["items"])
             else:
-                prepared[name] = np.frombuffer(next(rest), np.dtype(column["dtype"])).reshape(column["shape"])
+                prepared[name] = _array(next(rest), column["dtype"], column["shape"])
         frames = DecodedFrames(frame_of_step, pts_ns, prepared, of_frames)
     if header["audio"]:
         waveform, mask = np.frombuffer(next(rest), np.float32), np.frombuffer(next(rest), np.uint8)
         audio = DecodedAudio(waveform, mask, of_audio)
     return DecodedClip(grid, frames, audio)
+
+
+def _array(data: memoryview, dtype: str, shape: Sequence[int]) -> npt.NDArray[Any]:
+    if not _DTYPE.fullmatch(dtype):  # numpy evaluates others as Python
+        raise ValueError(f"no type of numbers: {dtype!r}")
+    return np.frombuffer(data, np.dtype(dtype)).reshape(shape)
 
 
 def _items(joined: memoryview, sizes: Sequence[int]) -> list[bytes]:
@@ -166,13 +237,12 @@ def pack_info(info: MediaInfo) -> dict[str, Any]:
 
 
 def unpack_info(header: Mapping[str, Any]) -> MediaInfo:
-    """The info that `pack_info` was given."""
-    size = header["image_size"]
-    return MediaInfo(
-        header["container"],
-        header["duration_ns"],
-        VideoStream(**header["video"]) if header["video"] else None,
-        AudioStream(**header["audio"]) if header["audio"] else None,
-        (size[0], size[1]) if size else None,
-        header["mended"],
-    )
+    """The info that `pack_info` was given.
+
+    Raises:
+        BrokenMessageError: not what `pack_info` gives.
+    """
+    try:
+        return _INFO.validate_python({name: header[name] for name in _INFO_FIELDS})
+    except (KeyError, ValueError) as error:
+        raise BrokenMessageError("an info that cannot be read") from error

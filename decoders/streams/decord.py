@@ -48,7 +48,8 @@ class DecordReader:
         assert track is not None
         wanted = on_screen(timeline, instants_ns)
         name = container.format.name
-        if wanted is None or track.discard.any() or name in REFUSED:
+        changes = track.carries.any() or timeline.joins  # decord decodes each frame from its own keyframe on
+        if wanted is None or track.discard.any() or name in REFUSED or changes:
             raise MediaError(
                 Reason.REFUSED_FORMAT, f"decord cannot count this {name} file's frames: use --decoder pyav"
             )

@@ -202,14 +202,16 @@ def _breaks(stream: Packets, clocks_may_jump: bool) -> list[int]:
 def _said(stream: Packets, places: Ticks, row: int) -> int:
     """The part's first packet; 0: the demuxer would have said that one begins, and did not."""
     first, told = int(places[row - 1]) + 1, int(places[row])
-    back = int(BACK / stream.time_base)
     while stream.page is not None and first > 1 and stream.page[first - 1] == stream.page[told]:
         first -= 1
-    while (
-        first > 1 and stream.pts[first - 1] != NO_PTS and stream.pts[first - 1] < stream.dts[first - 1] - back
-    ):
+    while first > 1 and _shown_before_decoded(stream, first - 1):
         first -= 1  # shown before it is decoded: FFmpeg's parser is a packet late in counting anew
     return 0 if stream.anew is not None and not stream.anew[first : told + 1].any() else first
+
+
+def _shown_before_decoded(stream: Packets, index: int) -> bool:
+    pts, dts = int(stream.pts[index]), int(stream.dts[index])
+    return NO_PTS not in (pts, dts) and pts < dts - BACK / stream.time_base
 
 
 def _together(breaks: Sequence[list[int]], streams: Sequence[Packets]) -> list[_Part]:

@@ -190,6 +190,28 @@ def test_odd_rates_are_interpolated_as_torchaudio_would() -> None:
     np.testing.assert_allclose(odd.finish().waveform[100:-100], expected[100:-100], atol=2e-3)
 
 
+def test_a_clip_under_a_quarter_of_a_second_has_a_frame_and_so_has_a_last_step(tmp_path: Path) -> None:
+    for seconds, expected in ((0.08, [0.04]), (0.2, [0.08]), (0.6, [0.24, 0.52]), (0.52, [0.24, 0.48])):
+        path = tmp_path / f"{seconds}.mp4"
+        ffmpeg("-f", "lavfi", "-i", f"testsrc=s=64x48:r=25:d={seconds}", "-c:v", "libx264", path)
+        grid = Grid(Span(0, round(seconds * SECOND_NS)))
+        (clip,) = decode_clips(str(path), [ClipRequest(grid, True, False)], {"rgb": np.copy})
+        assert clip.frames is not None
+        np.testing.assert_allclose(clip.frames.pts_ns / SECOND_NS, expected)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+def test_a_single_picture_is_held_to_the_end_of_its_sound(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"still.{suffix}"
+    picture = ["-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=0.04"]
+    ffmpeg(*picture, "-f", "lavfi", "-i", "sine=d=2.2", "-c:v", "mpeg4", "-c:a", "mp2", path)
+    grid = Grid(Span(0, round(2.2 * SECOND_NS)))
+    (clip,) = decode_clips(str(path), [ClipRequest(grid, True, True)], {"rgb": np.copy})
+    assert clip.frames is not None
+    assert clip.frames.mask.tolist() == [1] * 5
+    assert len(clip.frames.prepared["rgb"]) == 1
+
+
 def test_spans_past_the_end_are_missing_not_invented(matrix: Matrix) -> None:
     (clip,) = decode(matrix.path("x264_aac.mp4"), request(4, 9))
     assert clip.frames is not None

@@ -107,6 +107,17 @@ def test_it_grows_and_what_it_held_stays(name: str, corpus: Path, media: Path) -
     assert main(["verify", str(corpus)]) == 0
 
 
+def test_what_it_computed_is_not_computed_again(tmp_path: Path) -> None:
+    """None of these files is one that a later reading mends: all is found in the cache that 0.1.0 filled."""
+    cache = Path(shutil.copytree(GOLDEN / "encoders" / "cache", tmp_path / "cache"))
+    before = {path.name for path in cache.rglob("*") if path.is_file()}
+    sources = [str(GOLDEN / "media" / name) for name in ("silent.mp4", "second.flac")]
+    command = ["build", *sources, "--output", str(tmp_path / "o"), "--cache", str(cache)]
+    assert main([*command, *SMOKE, *MORE["encoders"]]) == 0
+    made = {path.name for path in cache.rglob("*") if path.is_file()} - before
+    assert {Path(name).suffix for name in made} == {".probe"}
+
+
 def samples(corpus: Path) -> dict[str, tuple[str, str]]:
     """Key -> id and the SHA-256 of its members, as index.parquet has them."""
     table = pq.read_table(corpus / "index.parquet", columns=["key", "id", "sha256"])

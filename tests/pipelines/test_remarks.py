@@ -13,13 +13,16 @@ from PIL import Image
 
 from benchmarks.changes.family import MEMBERS, make
 from decoders.probe import probe
+from pipelines.build import prepare
 from pipelines.commands.command import main
+from pipelines.metrics.progress import Progress
 from pipelines.records import Probed
+from pipelines.settings import Settings
 from pipelines.steps.plan import plan_row
 from schemas.grid import SECOND_NS, FrameAt
 from schemas.manifest import InputRow
 from schemas.media import MediaInfo, Modality, VideoStream
-from tests.pipelines.conftest import ffmpeg, pictures
+from tests.pipelines.conftest import WHISPER, ffmpeg, pictures
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +98,43 @@ def test_the_probe_says_what_was_mended(joined: Path, media: Path, tmp_path: Pat
     disposition = ["-disposition:a", "0", "-c:a", "flac", "-ac:a:1", "2"]
     ffmpeg(*pictures(1.0), *sounds, "-map", "0", "-map", "1", "-map", "2", *disposition, str(tracks))
     assert probe(str(tracks)).mended  # 0.1.0 took the sound with the most channels
+
+
+def test_good_sound_is_kept_where_no_picture_decodes_and_that_is_said(
+    clip: str, tmp_path: Path, read_samples: Callable
+) -> None:
+    [member] = [m for m in MEMBERS if m.name == "h264_opus_lost_gop250.mkv"]
+    path = make(member, tmp_path)
+    command = [
+        "build",
+        str(path),
+        "--output",
+        str(tmp_path / "o"),
+        "--whisper",
+        "random:tiny",
+        "--clip",
+        clip,
+    ]
+    assert main(command) == 0
+    [members] = read_samples(tmp_path / "o").values()
+    record = json.loads(members["json"])
+    assert record["remarks"] == ["no_pictures"]
+    assert not any(record["visual_mask"])
+    assert all(record["audio_mask"])
+    assert set(record["features"]) == {"whisper"}
+
+
+def test_of_several_whisper_columns_the_first_transcribes(clip: str, tmp_path: Path) -> None:
+    columns = (f"second=whisper:{WHISPER}", "third=whisper:random:tiny")
+    asked = Settings(output=str(tmp_path), whisper=WHISPER, clip=clip, encode=columns, transcribe=True)
+    build = prepare(asked, Progress(None))
+    hears = {name: getattr(one, "transcribe", False) for name, one in build.featurizers.items()}
+    assert hears == {"whisper": True, "clip": False, "second": False, "third": False}
+
+
+def test_the_sound_asked_for_is_part_of_what_features_are_known_by(clip: str, tmp_path: Path) -> None:
+    def names(track: str) -> list[str]:
+        asked = Settings(output=str(tmp_path), whisper="none", clip=clip, audio_track=track)
+        return prepare(asked, Progress(None)).products.names()
+
+    assert names("") != names("2") != names("de")
