@@ -133,7 +133,8 @@ class Annotations:
         yield from self._parsed(path, prefix, ijson.kvitems)
 
     def has(self, path: Path, key: str) -> bool:
-        """Whether a JSON file is an object with this key before any nested object's second level."""
+        """Whether a JSON file is an object with this key; what stands after its first deeper object is not
+        looked at."""
         with path.open("rb") as raw:
             try:
                 for prefix, event, value in ijson.parse(_Utf8(raw, self.remarks, path.name)):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
+from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.settings import (
     FITS,
@@ -23,13 +23,6 @@ from pipelines.settings import (
     sound_track,
 )
 from schemas.grid import FrameAt
-
-
-class Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would print its usage and leave."""
-
-    def error(self, message: str) -> Any:
-        raise UsageError(f"{message} ({self.prog} --help lists the options)")
 
 
 def warn(line: str) -> None:

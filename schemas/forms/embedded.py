@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 SCHEME = "parquet://"
 
 
+_ROWS_WITH_MEDIA, _ROWS = 64, 4096  # read at a time
+
+
 class Cell(NamedTuple):
     """One cell that holds a medium."""
 
@@ -58,12 +61,19 @@ def rows(table: pq.ParquetFile, name: str) -> Iterator[dict[str, Any]]:
     row = 0
     for group in range(table.num_row_groups):
         unread = {column for column in media if _all_there(table, group, column)}
-        leaves = [
-            path
-            for path in (table.schema.column(i).path for i in range(len(table.schema)))
-            if not (path.partition(".")[0] in unread and path.endswith(".bytes"))
-        ]
-        for batch in table.iter_batches(batch_size=64, row_groups=[group], columns=leaves, use_threads=False):
+        batch_size = _ROWS_WITH_MEDIA if len(unread) < len(media) else _ROWS
+        leaves = (
+            None
+            if not unread
+            else [
+                path
+                for path in (table.schema.column(i).path for i in range(len(table.schema)))
+                if not (path.partition(".")[0] in unread and path.endswith(".bytes"))
+            ]
+        )
+        for batch in table.iter_batches(
+            batch_size=batch_size, row_groups=[group], columns=leaves, use_threads=False
+        ):
             columns = {column: batch.column(column).to_pylist() for column in batch.schema.names}
             for place in range(batch.num_rows):
                 values = {column: cells[place] for column, cells in columns.items()}

@@ -1,6 +1,8 @@
 """The command: answers in, one JSON object out, whatever is lacking said."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from pipelines.commands.command import main
 from scores.measure import mean
 from scores.score import TASKS
 
+ROOT = Path(__file__).parents[2]
 RIGHT = {
     "ASR": ["HELLO THERE"],
     "AVSR": ["Hello there."],
@@ -104,3 +107,18 @@ def test_the_interval_is_that_of_the_binomial() -> None:
     error = 1.96 * np.sqrt(0.25 * 0.75 / 400)
     assert low == pytest.approx(0.25 - error, abs=0.006)
     assert high == pytest.approx(0.25 + error, abs=0.006)
+
+
+def test_it_needs_neither_beam_nor_torch(tmp_path: Path) -> None:
+    """Whoever only evaluates installs the extra `score`."""
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"id": 1, "answer": "yes", "references": "Yes."}\n')
+    program = (
+        "import sys; from pipelines.commands.command import main; "
+        f"assert main(['score', '--task', 'AVM', '--answers', {str(answers)!r}]) == 0; "
+        "sys.exit(bool({'apache_beam', 'torch', 'av'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.commands import options
 from pipelines.commands.make.summary import bytes_text
+from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.products import STREAM_OF, products_of_build
 from pipelines.steps.probe import MEMO_SUFFIX
@@ -23,7 +24,7 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         UsageError: no cache, no corpus.
     """
-    parser = options.Parser(prog="favor-data cache", description="Look into a feature cache, or shrink it.")
+    parser = Parser(prog="favor-data cache", description="Look into a feature cache, or shrink it.")
     parser.add_argument("action", choices=("stats", "prune"))
     parser.add_argument("corpora", nargs="+", metavar="OUT", help="every corpus that uses the cache")
     parser.add_argument("--cache", metavar="DIR", help="the cache, if it lies elsewhere (OUT/cache)")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.commands.options import Parser
+from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from scores.answers import AnswersError, read_answers
 from scores.score import TASKS, score

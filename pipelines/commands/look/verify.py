@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipelines.commands import options
 from pipelines.commands.look.checks import verify
+from pipelines.commands.parser import Parser
 from pipelines.storage.beam_options import adopt
 from storage import files
 
@@ -16,7 +17,7 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         UsageError: no corpus there.
     """
-    parser = options.Parser(prog="favor-data verify", description="Check a corpus, byte for byte.")
+    parser = Parser(prog="favor-data verify", description="Check a corpus, byte for byte.")
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--cache", metavar="DIR", help="where the features are cached (OUT/cache)")
     arguments, beams = options.parse_with_beam(parser, argv)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.commands.options import Parser
+from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from recipes.annotations import Annotations
 from recipes.aveb import tasks as aveb
