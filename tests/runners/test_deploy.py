@@ -52,12 +52,14 @@ def test_every_parameter_of_the_template_is_one_of_the_commands() -> None:
 
 
 def test_what_the_container_copies_is_there() -> None:
+    sent = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
     copied = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
     assert copied
     for line in copied:
         *sources, _ = line.split()
         for source in sources:
             assert (ROOT / source).exists(), source
+            assert f"!{source.partition('/')[0]}" in sent, source
 
 
 def test_the_containers_worker_is_that_of_our_beam() -> None:
