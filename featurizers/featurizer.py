@@ -41,15 +41,12 @@ class Features:
 
     Attributes:
         array: float16, first axis the input's steps (sound) or frames (pictures).
-        text: the words spoken, where a transcript was asked for.
     """
 
     array: npt.NDArray[np.float16]
-    text: str | None = None
 
     def __repr__(self) -> str:
-        words = "" if self.text is None else f", {self.text!r}"
-        return f"<Features {self.array.dtype} {list(self.array.shape)}{words}>"
+        return f"<Features {self.array.dtype} {list(self.array.shape)}>"
 
 
 class Encoder(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from featurizers.errors import ModelUnavailable
 from featurizers.featurizer import Arithmetic, Encoder, Featurizer
@@ -16,7 +16,10 @@ from featurizers.vision.clip import ClipFeaturizer
 from featurizers.vision.qformer import EvaFeaturizer, QFormerFeaturizer
 from featurizers.vision.siglip import SiglipFeaturizer
 from featurizers.vision.tokens import Tokens
-from featurizers.whisper.description import WhisperFeaturizer
+from featurizers.whisper.description import Transcription, WhisperFeaturizer
+
+if TYPE_CHECKING:
+    from featurizers.whisper.transcribe import Transcriber
 
 ENTRY_POINTS = "favor_data.featurizers"  # the group under which other packages bring kinds of their own
 
@@ -28,7 +31,6 @@ class Settings:
     arithmetic: Arithmetic
     fit: str = "crop"
     clip_tokens: str = "patch"
-    transcribe: bool = False
     prompt: str = ""
 
 
@@ -71,9 +73,7 @@ def _vision(described: type[ClipFeaturizer] | type[SiglipFeaturizer] | type[EvaF
 
 
 _OWN = {
-    "whisper": Kind(
-        lambda model, given: WhisperFeaturizer(model, given.arithmetic, given.transcribe), _load_whisper
-    ),
+    "whisper": Kind(lambda model, given: WhisperFeaturizer(model, given.arithmetic), _load_whisper),
     "clip": _vision(ClipFeaturizer),
     "siglip": _vision(SiglipFeaturizer),
     "eva": _vision(EvaFeaturizer),
@@ -98,7 +98,6 @@ def resolve(
     dtype: str = "auto",
     fit: str = "crop",
     clip_tokens: str = "patch",
-    transcribe: bool = False,
     prompt: str = "",
     gpu_workers: bool = False,
 ) -> Featurizer:
@@ -113,7 +112,6 @@ def resolve(
         dtype: auto, float32, bfloat16 or float16.
         fit: crop or squash (pictures).
         clip_tokens: patch, cls or pool:NxN (pictures).
-        transcribe: also give the words (Whisper).
         prompt: what a Q-Former reads beside the picture (InstructBLIP).
         gpu_workers: other machines, which have NVIDIA GPUs, do the work.
 
@@ -126,7 +124,20 @@ def resolve(
         raise ModelUnavailable(
             f"column {column!r}: {spec!r} is not KIND:MODEL with KIND one of {', '.join(kinds())}"
         )
-    return kinds()[kind].describe(model, Settings(chosen, fit, clip_tokens, transcribe, prompt))
+    return kinds()[kind].describe(model, Settings(chosen, fit, clip_tokens, prompt))
+
+
+def load_transcriber(transcription: Transcription, encoder: Encoder) -> Transcriber:
+    """The decoder that belongs to a loaded encoder.
+
+    Raises:
+        ModelUnavailable: its weights cannot be read.
+    """
+    from featurizers.whisper.encoder import WhisperEncoder
+    from featurizers.whisper.transcribe import load
+
+    assert isinstance(encoder, WhisperEncoder)
+    return load(transcription, encoder)
 
 
 def load(featurizer: Featurizer) -> Encoder:

@@ -14,6 +14,7 @@ from typing import Any
 from decoders.limits import Limits
 from featurizers.featurizer import Featurizer
 from featurizers.registry import resolve
+from featurizers.whisper.description import Transcription, WhisperFeaturizer
 from pipelines.errors import UsageError
 from pipelines.members import Members
 from pipelines.metrics.progress import Progress
@@ -24,8 +25,8 @@ from schemas.corpus import CACHE_NAME, Column
 from storage import files
 
 STAGE_RAM = "12GB"  # weights of both encoders, frames decoded ahead, and one decoder a core
-LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow", "torch",
-             "torchaudio", "transformers", "webdataset")  # fmt: skip
+LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow",
+             "silero-vad", "torch", "torchaudio", "transformers", "webdataset")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Build:
     limits: Limits
     progress: Progress
     facts: Facts
+    transcription: Transcription | None = None
     accelerator: str | None = None
     audio_track: str = ""
 
@@ -88,19 +90,14 @@ def prepare(asked: Settings, progress: Progress) -> Build:
     output = files.absolute(asked.output)
     _check_decoder(asked)
     specs = asked.columns()
-    heard = next((name for name, spec in specs.items() if spec.startswith("whisper:")), None)
-    featurizers = {
-        name: _featurizer(name, spec, asked, asked.transcribe and name == heard)
-        for name, spec in specs.items()
-    }
-    described = {
-        name: _column(_featurizer(name, spec, asked, transcribe=False)) for name, spec in specs.items()
-    }
+    featurizers = {name: _featurizer(name, spec, asked) for name, spec in specs.items()}
+    described = {name: _column(featurizer) for name, featurizer in featurizers.items()}
+    products = products_of_build(described, asked.recorded())
     return Build(
         output=output,
         cache=Cache(files.absolute(asked.cache) if asked.cache else files.join(output, CACHE_NAME)),
         featurizers=featurizers,
-        products=products_of_build(described, asked.recorded()),
+        products=products,
         clip_ns=asked.clip_ns,
         decoder=asked.decoder,
         shard_bytes=asked.shard_bytes,
@@ -112,6 +109,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
             columns=described,
             libraries=_libraries(),
         ),
+        transcription=_transcription(asked, featurizers, products),
         accelerator=asked.accelerator,
         audio_track=asked.audio_track,
     )
@@ -130,7 +128,7 @@ def _check_decoder(asked: Settings) -> None:
             raise UsageError(f"--decoder nvdec: {error}; use --decoder pyav") from error
 
 
-def _featurizer(column: str, spec: str, asked: Settings, transcribe: bool) -> Featurizer:
+def _featurizer(column: str, spec: str, asked: Settings) -> Featurizer:
     return resolve(
         column,
         spec,
@@ -138,9 +136,22 @@ def _featurizer(column: str, spec: str, asked: Settings, transcribe: bool) -> Fe
         dtype=asked.dtype,
         fit=asked.fit,
         clip_tokens=asked.clip_tokens,
-        transcribe=transcribe,
         gpu_workers=asked.accelerator is not None,
     )
+
+
+def _transcription(
+    asked: Settings, featurizers: Mapping[str, Featurizer], products: Products
+) -> Transcription | None:
+    """By the first Whisper column's decoder."""
+    if not asked.transcribe:
+        return None
+    words = products.words()
+    if words is None or words.column is None:
+        raise UsageError("--transcribe needs a column that Whisper makes: leave out --whisper none")
+    encoder = featurizers[words.column]
+    assert isinstance(encoder, WhisperFeaturizer)
+    return Transcription(encoder, asked.language)
 
 
 def _column(featurizer: Featurizer) -> Column:

@@ -1,8 +1,8 @@
 """The whole job on one screen: sources -> plan -> decode -> featurize -> cache -> shards.
 
-    rows -> probe -> plan -> what the corpus lacks -> what the cache lacks -> decode -> encode -> cache
-                                                                                                    |
-    ledger, index, corpus.json <- shards <- samples with every product in the cache <---------------+
+    rows -> probe -> plan -> what the corpus lacks -> what the cache lacks -> decode -> encode, words -> cache
+                                                                                                           |
+    ledger, index, corpus.json <- shards <- samples with every product in the cache <----------------------+
 
 Only keys, uris and small records cross a shuffle; frames, sound and features live inside one fused stage
 or in the cache.
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import apache_beam as beam
 
 from pipelines.build import Build
+from pipelines.products import WORDS
 from pipelines.records import AccountOfInput, InputOutcome, SampleOutcome
 from pipelines.steps.assemble import FAILED, READY, Assemble
 from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus, OtherInputs, ReadCorpus
@@ -27,6 +28,7 @@ from pipelines.steps.needs import FindNeeds
 from pipelines.steps.plan import PARTS, REJECTED, MergeRows, PlanSamples
 from pipelines.steps.probe import ProbeMedia
 from pipelines.steps.shards import WriteShards
+from pipelines.steps.words import FindWords
 
 
 class Graph(NamedTuple):
@@ -69,7 +71,12 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
         >> Featurize(column, featurizer, build.cache, build.progress).with_resource_hints(**build.hints)
         for column, featurizer in build.featurizers.items()
     ]
-    outcomes = [decoded[OUTCOMES], *encoded] | "Outcomes" >> beam.Flatten()
+    heard = [
+        decoded[WORDS] | "Find words" >> FindWords.step(build, transcription)
+        for transcription in [build.transcription]
+        if transcription
+    ]
+    outcomes = [decoded[OUTCOMES], *encoded, *heard] | "Outcomes" >> beam.Flatten()
 
     assembled = {"samples": compared[FRESH], "outcomes": outcomes} | "Assemble" >> Assemble(build.members)
     standing = compared[STANDING]

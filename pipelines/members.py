@@ -75,8 +75,11 @@ class Members:
         size = tar_bytes(len(json_bytes(self._record(sample, masks, {}).to_json())))
         for product, key in self._present(sample, masks):
             pictures = sum(masks.visual) if product.stream is Stream.FRAMES else 1
-            names.append(f"{pictures}*jpg" if product.suffix == "tar" else product.member)
-            size += tar_bytes(self._cache.size(key, product.suffix))
+            names.append(f"{pictures}*jpg" if product.suffix == "tar" else product.group)
+            if product.of_file:
+                size += sum(map(tar_bytes, map(len, self._share(sample, product, key).values())))
+            else:
+                size += tar_bytes(self._cache.size(key, product.suffix))
         return Outline("+".join(sorted(names)), size, masks)
 
     def read(self, sample: PlannedSample) -> tuple[Sample, dict[str, bytes]]:
@@ -104,11 +107,13 @@ class Members:
 
     def _contents(self, sample: PlannedSample, masks: Masks) -> Iterator[tuple[str, bytes]]:
         for product, key in self._present(sample, masks):
-            content = self._cache.get(key, product.suffix)
             if product.suffix == "tar":
-                yield from self._frames(sample, product, content)
+                yield from self._frames(sample, product, self._cache.get(key, product.suffix))
             else:
-                yield product.member, product.content(content)
+                yield from self._share(sample, product, key).items()
+
+    def _share(self, sample: PlannedSample, product: Product, key: str) -> dict[str, bytes]:
+        return product.members(self._cache.get(key, product.suffix), sample.span)
 
     def _frames(self, sample: PlannedSample, product: Product, tar: bytes) -> Iterator[tuple[str, bytes]]:
         """`frame_KKK.jpg` of each step that has a frame; an image has one."""

@@ -1,4 +1,4 @@
-"""What a build computes for a span of a stream; each product is one entry of the cache."""
+"""What a build computes for a span of a stream, or for a whole file: a product, one entry of the cache."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pipelines.records import PlannedSample
 from schemas.corpus import Column
 from schemas.digest import digest
 from schemas.features import cache_key
-from schemas.grid import STEP_NS, FrameAt, Grid, Span
+from schemas.grid import SECOND_NS, STEP_NS, FrameAt, Grid, Span
 from schemas.media import Modality
+from schemas.words import transcript
 
 IMAGE_SPAN = Span(0, STEP_NS)
 PLACEMENT = "placement"
@@ -24,6 +25,10 @@ PROBE_VERSION = 3  # raise when a probe says other things; every input is then l
 MENDED_VERSION = 2
 JPEG_VERSION = 1
 FLAC_VERSION = 1
+WORDS_VERSION = 1  # raise when the same sound gives other words
+
+WORDS = "words"  # a file's transcript, of which every span has its share
+WINDOW_NS = 30 * SECOND_NS  # in which a file is heard
 
 
 class Stream(StrEnum):
@@ -42,10 +47,11 @@ class Product:
     """One thing to compute for every span of a stream.
 
     Attributes:
-        name: a column ("whisper"), or PLACEMENT, "text", "jpeg", "flac".
-        suffix: of the cache entry: placement json, features npy, text txt, pictures tar, sound flac.
+        name: a column ("whisper"), or PLACEMENT, WORDS, "jpeg", "flac".
+        suffix: of the cache entry: placement json, features npy, a file's words, pictures tar, sound flac.
         fingerprint: of all that makes its bytes beside source, span and grid.
         column: whose featurizer makes it; None: decoding does.
+        of_file: one entry a file, however many spans there are of it.
     """
 
     name: str
@@ -53,16 +59,18 @@ class Product:
     suffix: str
     fingerprint: str
     column: str | None = None
+    of_file: bool = False
 
     @property
-    def member(self) -> str:
-        """Its suffix in a shard; pictures have one a frame."""
+    def group(self) -> str:
+        """What it adds to the name of a kind of members; pictures have one a frame."""
+        if self.name == WORDS:
+            return "txt+words.json"
         return f"{self.name}.npy" if self.suffix == "npy" else self.suffix
 
-    def content(self, entry: bytes) -> bytes:
-        """A shard's member from the cache entry; a text ends in a newline there (Beam writes no empty
-        object to S3)."""
-        return entry.removesuffix(b"\n") if self.suffix == "txt" else entry
+    def members(self, entry: bytes, span: Span) -> dict[str, bytes]:
+        """Suffix -> content in a shard, from the cache entry."""
+        return transcript(entry).members(span) if self.name == WORDS else {self.group: entry}
 
 
 @dataclass(frozen=True)
@@ -92,12 +100,18 @@ class Products:
 
     def key(self, source: str, stream: Stream, span: Span, product: Product) -> str:
         """Cache key of one product of one span of a file, known by its content (schemas.sample.Source)."""
-        return cache_key(source, stream, self.grid(stream, span), product.fingerprint)
+        grid = None if product.of_file else self.grid(stream, span)
+        return cache_key(source, stream, grid, product.fingerprint)
+
+    def words(self) -> Product | None:
+        """The transcript, if one is made."""
+        return next((product for product in self.all if product.name == WORDS), None)
 
 
 def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any]) -> Products:
     """The products of a build, from what corpus.json records of it."""
     words = {"whisper"} if options["transcribe"] else set()
+    heard = [WORDS_VERSION, options.get("language")]
     keep: list[str] = options["keep"]
     made: list[Product] = []
     for stream in Stream:
@@ -116,5 +130,6 @@ def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any])
             made.append(Product(name, stream, "npy", digest(base | {"features": column.fingerprint}), name))
             if column.kind in words:
                 words.clear()  # one transcript a sample: the first Whisper column's
-                made.append(Product("text", stream, "txt", digest(base | {"text": column.fingerprint}), name))
+                made_of = base | {"words": [*heard, column.fingerprint]}
+                made.append(Product(WORDS, stream, WORDS, digest(made_of), name, of_file=True))
     return Products(tuple(made), FrameAt(options["frame_at"]))

@@ -36,7 +36,8 @@ class Probed:
 class PlannedSample:
     """One sample to be: everything but its features.
 
-    `media` holds what the files do hold: a video with sound appears under both modalities.
+    `media` holds what the files do hold: a video with sound appears under both modalities; `sound_ns` is how
+    long the file of its sound is.
     """
 
     key: str
@@ -46,6 +47,7 @@ class PlannedSample:
     conversations: tuple[tuple[Mapping[str, str], ...], ...]
     metadata: Mapping[str, Any]
     inputs: tuple[str, ...]
+    sound_ns: int = 0
 
     def content(self, products: list[str]) -> str:
         """SHA-256, hex, of all that decides the sample's bytes; equal content need not be built again."""

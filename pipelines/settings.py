@@ -27,7 +27,7 @@ _UNITS = {
 }
 # Shard members, products and outputs of steps.
 _RESERVED_COLUMNS = {
-    "json", "txt", "flac", "jpg", "jpeg", "npy", "text", "placement", "outcomes", "main",
+    "json", "txt", "flac", "jpg", "jpeg", "npy", "text", "words", "placement", "outcomes", "main",
 }  # fmt: skip
 
 
@@ -39,9 +39,10 @@ class Settings:
         encode: texts COLUMN=KIND:MODEL, beside `whisper` and `clip`.
         clip_ns: a positive multiple of the 0.5 s step.
         retry: reasons of the ledger to look at again.
+        language: Whisper's code of what is spoken; None: detected once a file.
 
     Raises:
-        UsageError: a decoder or a fit that does not exist.
+        UsageError: a decoder or a fit that does not exist; a language of words that nobody asked for.
     """
 
     output: str
@@ -56,6 +57,7 @@ class Settings:
     decoder: str = "pyav"
     keep: frozenset[str] = frozenset()
     transcribe: bool = False
+    language: str | None = None
     device: str = "auto"
     dtype: str = "auto"
     shard_bytes: int = 512 * 10**6
@@ -68,6 +70,8 @@ class Settings:
         for name, value, choices in (("decoder", self.decoder, DECODERS), ("fit", self.fit, FITS)):
             if value not in choices:
                 raise UsageError(f"{name} {value!r} is none of {', '.join(choices)}")
+        if self.language and not self.transcribe:
+            raise UsageError("language is that of the words: give --transcribe too")
 
     def columns(self) -> dict[str, str]:
         """Column -> KIND:MODEL, `whisper` and `clip` written out.
@@ -105,6 +109,7 @@ class Settings:
             "decoder": self.decoder,
             "keep": sorted(self.keep),
             "transcribe": self.transcribe,
+            **({"language": self.language} if self.transcribe else {}),
             "device": self.device,
             "dtype": self.dtype,
             "shard_bytes": self.shard_bytes,

@@ -34,8 +34,8 @@ class Fingerprint:
         return digest(asdict(self))
 
 
-def cache_key(source: str, stream: str, grid: Grid, fingerprint: str) -> str:
-    """SHA-256, hex, of one span of one stream of one file under one featurizer.
+def cache_key(source: str, stream: str, grid: Grid | None, fingerprint: str) -> str:
+    """SHA-256, hex, of one span (None: the whole) of one stream of one file under one featurizer.
 
     Args:
         source: SHA-256 of the file's bytes (a renamed file hits, an edited one misses).
@@ -46,8 +46,8 @@ def cache_key(source: str, stream: str, grid: Grid, fingerprint: str) -> str:
         {
             "source": source,
             "stream": stream,
-            "span": [grid.span.start_ns, grid.span.end_ns],
-            "frame_at": grid.frame_at.value if stream == "frames" else None,
+            "span": [grid.span.start_ns, grid.span.end_ns] if grid else None,
+            "frame_at": grid.frame_at.value if grid and stream == "frames" else None,
             "fingerprint": fingerprint,
         }
     )

@@ -37,6 +37,8 @@ INDEX = _versioned(
         pa.field("modalities", _STRINGS, nullable=False),
         pa.field("uris", _PER_MODALITY, nullable=False),
         pa.field("digests", _PER_MODALITY, nullable=False),  # schemas.sample.Source.content
+        pa.field("words", pa.int32()),  # spoken in the span; null where no transcript was asked for
+        pa.field("language", pa.string()),  # of the file, as Whisper names it, "und": none heard
     ]
 )
 
@@ -57,13 +59,16 @@ LEDGER = _versioned(
 
 
 def read_rows(stream: IO[bytes], schema: pa.Schema) -> list[dict[str, Any]]:
-    """All rows of an index or a ledger.
+    """All rows of an index or a ledger. An older one lacks columns that came later: they are null.
 
     Raises:
         ValueError: not Parquet, or of another schema.
     """
     # Bytes, not the stream: Arrow's threads may hold a Python object past the interpreter's end, and abort.
     table = pq.read_table(pa.BufferReader(stream.read()))
+    for field in schema:
+        if field.nullable and field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
     if table.schema != schema:
         raise ValueError("not a table of this version of favor-data")
     rows: list[dict[str, Any]] = table.to_pylist()

@@ -21,6 +21,7 @@ from featurizers.running.sharing import LOAD_METRIC, THREADS
 
 Item = tuple[Any, npt.NDArray[Any]]  # any key; it comes back as it is
 Load = Callable[[Featurizer], Encoder]
+EXPECTED = (ValueError, ArithmeticError, RuntimeError, MemoryError)  # what an encoder may raise at an input
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,15 @@ def encode_each(encoder: Encoder, inputs: Sequence[npt.NDArray[Any]]) -> list[Fe
     """Every input's features; an input that fails by itself does not take the others with it."""
     try:
         return list(encoder.encode(inputs))
-    except (ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
+    except EXPECTED as error:
         if len(inputs) == 1:
-            return [EncodingFailed(_detail(error))]
+            return [failed(error)]
     return [result for item in inputs for result in encode_each(encoder, [item])]
+
+
+def failed(error: BaseException) -> EncodingFailed:
+    """What the ledger says of an error of EXPECTED."""
+    return EncodingFailed(_detail(error))
 
 
 def _detail(error: BaseException) -> str:

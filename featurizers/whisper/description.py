@@ -1,4 +1,4 @@
-"""Whisper's encoder on sound of any length: 25 vectors of every 0.5 s step, and the words if wanted."""
+"""Whisper's encoder on sound of any length: 25 vectors of every 0.5 s step. And who finds the words in it."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ _SHAPES = {
     "turbo": (1280, 20, 32, 4, 128, 51866),
 }
 
+_FIRST_LANGUAGE = 51766  # tokens of a multilingual vocabulary that are no language's, by whisper.model
+
 
 def untrained_dimensions(size: str) -> dict[str, int]:
     """openai-whisper's ModelDimensions of a name."""
@@ -63,12 +65,10 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
         model: an openai-whisper name, a `.pt` file, a faster-whisper (CTranslate2) directory, or
             `random:SIZE`.
         arithmetic: resolved device and dtype.
-        transcribe: also give the words.
     """
 
     model: str
     arithmetic: Arithmetic
-    transcribe: bool = False
     kind: ClassVar[str] = "whisper"
     modality: ClassVar[Modality] = Modality.AUDIO
 
@@ -78,8 +78,6 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
                 raise ModelUnavailable(
                     f"unknown size {self.model!r}: choose random:SIZE, SIZE one of {_names()}"
                 )
-            if self.transcribe:
-                raise ModelUnavailable(f"{self.model!r} knows no words: leave out --transcribe")
         elif self.model not in _SHAPES:
             self._own_path()
 
@@ -103,8 +101,7 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
         return path
 
     def fingerprint(self) -> Fingerprint:
-        options = {"transcribe": "greedy-1"} if self.transcribe else {}
-        return Fingerprint(self.kind, self._weights_digest(), "log-mel-30s-1", self.arithmetic.dtype, options)
+        return Fingerprint(self.kind, self._weights_digest(), "log-mel-30s-1", self.arithmetic.dtype)
 
     def _weights_digest(self) -> str:
         if self.size is not None:
@@ -124,6 +121,41 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
         self.fingerprint()
         if self.model in _SHAPES:
             download.fetched(self.model)
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """The words, by the decoder that belongs to an encoder.
+
+    Attributes:
+        language: spoken in every file, as Whisper's code ("de"); None: detected once a file.
+
+    Raises:
+        ModelUnavailable: random weights, which know no words; or a language that the model does not know.
+    """
+
+    featurizer: WhisperFeaturizer
+    language: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.featurizer.untrained:
+            raise ModelUnavailable(f"{self.featurizer.model!r} knows no words: leave out --transcribe")
+        if self.language is not None:
+            self._check_language(self.language)
+
+    def _check_language(self, language: str) -> None:
+        from whisper.tokenizer import LANGUAGES
+
+        from featurizers.whisper import weights
+
+        vocabulary = weights.read(self.featurizer.path())[0].n_vocab
+        many = vocabulary >= _SHAPES["tiny"][-1]
+        known = list(LANGUAGES)[: vocabulary - _FIRST_LANGUAGE] if many else ["en"]
+        if language not in known:
+            raise ModelUnavailable(
+                f"--language {language}: {self.featurizer.model!r} knows "
+                + (", ".join(known) if many else "English only")
+            )
 
 
 def _names() -> str:

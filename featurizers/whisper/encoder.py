@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,11 +30,12 @@ from featurizers.whisper.description import (
     untrained_dimensions,
 )
 from featurizers.whisper.log_mel import log_mel
-from featurizers.whisper.transcribe import Transcriber
 from schemas.grid import SAMPLES_PER_STEP, VECTORS_PER_STEP
 
 _CONVOLUTIONS = (("conv1", 1), ("conv2", 2))  # name, stride
 _EPS = 1e-5
+REMEMBERED = 64  # windows whose vectors are kept for who asks next; of large-v2, 3.8 MB each
+Vectors = npt.NDArray[np.float16]
 
 
 def load(featurizer: WhisperFeaturizer) -> WhisperEncoder:
@@ -47,12 +50,7 @@ def load(featurizer: WhisperFeaturizer) -> WhisperEncoder:
         return WhisperEncoder(weights.untrained_tensor, dims, arithmetic)
     path = featurizer.path()
     dims, state = weights.read(path)
-    encoder = WhisperEncoder(StateTensors(str(path), state, "encoder."), dims, arithmetic)
-    if featurizer.transcribe:
-        half = arithmetic.device.startswith("cuda") and arithmetic.dtype != "float32"
-        model = weights.whole_model(path, dims, state)
-        encoder.transcriber = Transcriber(model, arithmetic.device, half)
-    return encoder
+    return WhisperEncoder(StateTensors(str(path), state, "encoder."), dims, arithmetic)
 
 
 class WhisperEncoder:
@@ -64,8 +62,9 @@ class WhisperEncoder:
         self.mels: int = dims.n_mels
         self.row_shape = (dims.n_audio_ctx, width)
         self.batches = FixedBatches(BATCH_CPU if arithmetic.device == "cpu" else BATCH_GPU)
-        self.transcriber: Transcriber | None = None
-        self._silence: npt.NDArray[np.float16] | None = None
+        self._alone = FixedBatches(1)
+        self._heard: OrderedDict[bytes, Vectors] = OrderedDict()
+        self._silence: Vectors | None = None
         self._lock = threading.Lock()
         build = Builder(tensors, arithmetic, width, _EPS)
         with torch.inference_mode():
@@ -95,19 +94,46 @@ class WhisperEncoder:
         windows = [
             [w[at : at + SAMPLES_PER_WINDOW] for at in range(0, len(w), SAMPLES_PER_WINDOW)] for w in inputs
         ]
-        sounding = [[window for window in row if _sounds(window)] for row in windows]
-        encoded = self.batches.run(sounding, self.row_shape, self._forward)
+        encoded = self._run([[window for window in row if _sounds(window)] for row in windows])
         results = []
         for waveform, row, vectors in zip(inputs, windows, encoded, strict=True):
             found = iter(vectors)
             parts = [next(found) if _sounds(window) else None for window in row]
-            text = None if self.transcriber is None else self.transcriber.words(parts)
-            results.append(Features(self._on_grid(len(waveform), vectors, parts), text))
+            results.append(Features(self._on_grid(len(waveform), vectors, parts)))
         return results
 
-    def _on_grid(
-        self, samples: int, vectors: npt.NDArray[np.float16], parts: list[npt.NDArray[np.float16] | None]
-    ) -> npt.NDArray[np.float16]:
+    def remember(self, windows: Sequence[npt.NDArray[np.float32]]) -> list[Vectors]:
+        """[1500, d] of windows, of 30 s or the last of their sound, that are features' too: encoded but once,
+        whoever asks first."""
+        names = [_name(window) for window in windows]
+        with self._lock:
+            fresh = {name: w for name, w in zip(names, windows, strict=True) if name not in self._heard}
+            encoded = self.batches.run([[window] for window in fresh.values()], self.row_shape, self._forward)
+            self._heard.update({name: rows[0] for name, rows in zip(fresh, encoded, strict=True)})
+            found = [self._heard[name] for name in names]
+            while len(self._heard) > REMEMBERED:
+                self._heard.popitem(last=False)
+        return found
+
+    def window(self, window: npt.NDArray[np.float32]) -> Vectors:
+        """[1500, d] of a window that nobody else will ask for."""
+        with self._lock:
+            vectors: Vectors = self._alone.run([[window]], self.row_shape, self._forward)[0][0]
+        return vectors
+
+    def _run(self, inputs: Sequence[Sequence[npt.NDArray[Any]]]) -> list[Vectors]:
+        """[windows, 1500, d] of every input; what is remembered is not computed again."""
+        if not self._heard:
+            return self.batches.run(inputs, self.row_shape, self._forward)
+        known = [[self._heard.get(_name(window)) for window in row] for row in inputs]
+        fresh = [
+            [window for window, found in zip(row, there, strict=True) if found is None]
+            for row, there in zip(inputs, known, strict=True)
+        ]
+        encoded = self.batches.run(fresh, self.row_shape, self._forward)
+        return [_filled(there, rows, self.row_shape) for there, rows in zip(known, encoded, strict=True)]
+
+    def _on_grid(self, samples: int, vectors: Vectors, parts: list[Vectors | None]) -> Vectors:
         steps = -(-samples // SAMPLES_PER_STEP)
         if len(vectors) < len(parts):
             vectors = np.stack([self._silent() if part is None else part for part in parts])
@@ -116,7 +142,7 @@ class WhisperEncoder:
             flat = flat.copy()  # let go of the rest of the last window
         return flat.reshape(steps, VECTORS_PER_STEP, self.row_shape[1])
 
-    def _silent(self) -> npt.NDArray[np.float16]:
+    def _silent(self) -> Vectors:
         """[1500, d] of a window of zeros: always the same, so computed once."""
         if self._silence is None:
             self._silence = self.batches.run([[np.zeros(1, np.float32)]], self.row_shape, self._forward)[0][0]
@@ -139,6 +165,23 @@ class WhisperEncoder:
 def _sounds(window: npt.NDArray[Any]) -> bool:
     """Whether it is not all zeros, most often seen from its beginning."""
     return bool(window[:SAMPLES_PER_STEP].any() or window.any())
+
+
+def _name(window: npt.NDArray[Any]) -> bytes:
+    return hashlib.blake2b(window.tobytes()).digest()
+
+
+def _filled(
+    known: Sequence[Vectors | None],
+    fresh: Iterable[Vectors],
+    shape: tuple[int, ...],
+) -> Vectors:
+    """[windows, *shape]: what was known, and what was computed where it was not."""
+    rest = iter(fresh)
+    out = np.empty((len(known), *shape), np.float16)
+    for place, found in zip(out, known, strict=True):
+        place[...] = next(rest) if found is None else found
+    return out
 
 
 def _block(build: Builder, name: str, heads: int) -> Block:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+import whisper
 from torch import Tensor
 from whisper.audio import N_FRAMES
 from whisper.model import ModelDimensions, Whisper, sinusoids
@@ -47,6 +50,26 @@ def whole_model(path: Path, dims: ModelDimensions, state: Mapping[str, Tensor]) 
         detail = " ".join(str(error).split())[:200]
         raise ModelUnavailable(f"{path} is not an openai-whisper checkpoint: {detail}") from error
     return model
+
+
+def set_alignment_heads(model: Whisper, name: str, path: Path) -> None:
+    """Tells the model which of its heads follow the sound: by its name, or by the `config.json` beside a
+    model.bin; of other checkpoints all in the upper half of the layers, as whisper.load_model has it.
+
+    Raises:
+        ModelUnavailable: a `config.json` that names other heads than the model has.
+    """
+    config = path.with_name("config.json")
+    if known := whisper._ALIGNMENT_HEADS.get(name):
+        model.set_alignment_heads(known)
+    elif path.name == "model.bin" and config.is_file():
+        heads = torch.zeros(model.dims.n_text_layer, model.dims.n_text_head, dtype=torch.bool)
+        try:
+            layers, numbers = zip(*json.loads(config.read_bytes())["alignment_heads"], strict=True)
+            heads[list(layers), list(numbers)] = True
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ModelUnavailable(f"{config}: alignment_heads: {error}") from error
+        model.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
 
 
 def untrained_tensor(name: str, *shape: int) -> Tensor:

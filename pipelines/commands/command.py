@@ -32,6 +32,7 @@ EXTRAS = {
             "decord",
             "ijson",
             "PIL",
+            "silero_vad",
             "torchaudio",
             "tqdm",
             "transformers",

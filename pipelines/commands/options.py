@@ -104,6 +104,12 @@ class BuildOptions(PipelineOptions):
         parser.add_argument(
             "--transcribe", action="store_true", help="also store the words that Whisper hears"
         )
+        parser.add_argument(
+            "--language",
+            type=str.lower,
+            metavar="L",
+            help="spoken in all files, as Whisper names it: en, de … (detected once a file)",
+        )
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (%(default)s)")
         parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (%(default)s)")
         parser.add_argument(

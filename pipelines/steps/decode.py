@@ -25,9 +25,10 @@ from pipelines.build import Build
 from pipelines.keep import flac, jpeg
 from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
-from pipelines.products import PLACEMENT, Product, Stream
+from pipelines.products import PLACEMENT, WORDS, Stream
 from pipelines.records import Rejection
 from pipelines.steps.needs import Need
+from pipelines.steps.tasks import Heard, Hearing, Piece, Task, Tasks, hearing_of, tasks_of
 from pipelines.storage import fetch
 from schemas.grid import Grid
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
@@ -42,9 +43,9 @@ Outcome = tuple[str, Rejection | None]
 
 @dataclass(frozen=True)
 class Slot:
-    """Where an encoder's output goes: cache keys by suffix, and the samples that wait for them."""
+    """Where an encoder's output goes: its cache key, and the samples that wait for it."""
 
-    keys: Mapping[str, str]
+    key: str
     placement: Placement
     samples: tuple[str, ...]
     seconds: float
@@ -53,24 +54,12 @@ class Slot:
 EncoderInput = tuple[Slot, np.ndarray]
 
 
-@dataclass
-class _Task:
-    """One stream of one span of one file: what is wanted of it, and for whom."""
-
-    content: str
-    products: dict[str, Product] = field(default_factory=dict)
-    samples: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-_Tasks = dict[tuple[Stream, Grid], _Task]
-
-
 @beam.typehints.with_input_types(tuple[str, Iterable[Need]])
 class DecodeMedia(beam.DoFn):
-    """(SHA-256, its Needs) -> OUTCOMES: Outcome a sample and stream; COLUMN: EncoderInput.
+    """(SHA-256, its Needs) -> OUTCOMES: Outcome a sample and stream; COLUMN: EncoderInput; WORDS: Heard.
 
-    Placements, pictures and sound to keep go to the cache from here; features do in WriteFeatures.
+    Placements, pictures and sound to keep go to the cache from here; features do in WriteFeatures, words in
+    FindWords.
     """
 
     def __init__(self, build: Build) -> None:
@@ -86,10 +75,11 @@ class DecodeMedia(beam.DoFn):
     @classmethod
     def step(cls, build: Build) -> beam.PTransform:
         """As a step of the graph: outputs named and typed, with the build's resource hints."""
-        types = {OUTCOMES: Outcome, **dict.fromkeys(build.featurizers, EncoderInput)}
+        types = {OUTCOMES: Outcome, WORDS: Heard, **dict.fromkeys(build.featurizers, EncoderInput)}
+        any_of_them = Outcome | EncoderInput | Heard | WindowedValue  # finish_bundle's, unopened
         return (
             beam.ParDo(cls(build))
-            .with_output_types(Outcome | EncoderInput | WindowedValue, **types)  # finish_bundle's, unopened
+            .with_output_types(any_of_them, **types)
             .with_resource_hints(**build.hints)
             .with_outputs(*types)
         )
@@ -106,7 +96,9 @@ class DecodeMedia(beam.DoFn):
         """Starts this file; hands on the oldest one in work once enough run ahead of it."""
         _, needs = element
         for group in _still_and_moving(needs):
-            self._start(group)
+            hearing = hearing_of(group, self._products)
+            seconds = sum(need.seconds for need in group)
+            self._start(_Running(group[0].uri, tasks_of(group), hearing, seconds))
         while self._enough_ahead():
             yield from self._finish()
 
@@ -121,24 +113,25 @@ class DecodeMedia(beam.DoFn):
             for output in self._finish():
                 yield _windowed(output)
 
-    def _start(self, needs: list[Need]) -> None:
-        running = _Running(_tasks(needs), sum(need.seconds for need in needs))
+    def _start(self, running: _Running) -> None:
         try:
-            path = running.resources.enter_context(fetch.local_copy(needs[0].uri))
-            running.ticket = self._pool.submit(self._job(path, running.tasks))
+            path = running.resources.enter_context(fetch.local_copy(running.uri))
+            running.ticket = self._pool.submit(self._job(path, running.tasks, running.pieces))
         except MediaError as error:
             running.failure = error
         self._running.append(running)
 
-    def _job(self, path: str, tasks: _Tasks) -> DecodeJob:
-        grids = sorted({grid for _, grid in tasks}, key=lambda grid: grid.span)
+    def _job(self, path: str, tasks: Tasks, pieces: Mapping[Grid, Piece]) -> DecodeJob:
+        grids = sorted({grid for _, grid in tasks} | set(pieces), key=lambda grid: grid.span)
         wanted = {
             product.column or product.name for task in tasks.values() for product in task.products.values()
         }
         return DecodeJob(
             path=path,
             requests=tuple(
-                ClipRequest(grid, (Stream.FRAMES, grid) in tasks, (Stream.AUDIO, grid) in tasks)
+                ClipRequest(
+                    grid, (Stream.FRAMES, grid) in tasks, (Stream.AUDIO, grid) in tasks or grid in pieces
+                )
                 for grid in grids
             ),
             transforms={name: made for name, made in self._transforms.items() if name in wanted},
@@ -159,8 +152,15 @@ class DecodeMedia(beam.DoFn):
             except MediaError as error:
                 rejection = Rejection(Stage.DECODE, error.reason, error.detail)
                 for task in running.tasks.values():
-                    yield from _outcomes(task, rejection)
+                    yield from _outcomes(task.samples, rejection)
                     self._progress.done(task.seconds)
+                if hearing := running.hearing:
+                    if running.ticket and running.more_than_words:
+                        alone = _Running(running.uri, {}, hearing, hearing.seconds)
+                        self._start(alone)  # pictures that fail take no words with them
+                    else:
+                        yield from _outcomes(hearing.samples, rejection)
+                        self._progress.done(hearing.seconds)
                 return
         assert not running.tasks, f"{len(running.tasks)} spans were asked of a file and not decoded"
 
@@ -175,9 +175,11 @@ class DecodeMedia(beam.DoFn):
                 continue
             key = partial(self._products.key, task.content, stream, clip.grid.span)
             yield from self._encoder_inputs(task, decoded, key)
-            yield from _outcomes(task, None)
+            yield from _outcomes(task.samples, None)
+        if (piece := running.pieces.get(clip.grid)) and clip.audio:
+            yield beam.pvalue.TaggedOutput(WORDS, (piece, clip.audio.waveform))
 
-    def _encoder_inputs(self, task: _Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> Iterator[Any]:
+    def _encoder_inputs(self, task: Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> Iterator[Any]:
         placement = (
             FramePlacement.of(decoded) if isinstance(decoded, DecodedFrames) else AudioPlacement.of(decoded)
         )
@@ -186,18 +188,17 @@ class DecodeMedia(beam.DoFn):
             with timed("keep"):
                 self._keep(task, decoded, key)
             for column in columns:
-                keys = {p.suffix: key(p) for p in task.products.values() if p.column == column}
                 seconds = task.seconds / len(columns)
                 placed, inputs = _encoder_input(decoded, placement, column)
                 yield beam.pvalue.TaggedOutput(
-                    column, (Slot(keys, placed, tuple(task.samples), seconds), inputs)
+                    column, (Slot(key(task.products[column]), placed, tuple(task.samples), seconds), inputs)
                 )
         if not columns or not any(placement.mask):
             self._progress.done(task.seconds)
         if product := task.products.get(PLACEMENT):
             self._cache.put(key(product), product.suffix, to_bytes(placement))
 
-    def _keep(self, task: _Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> None:
+    def _keep(self, task: Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> None:
         if (product := task.products.get("jpeg")) and isinstance(decoded, DecodedFrames):
             buffer = BytesIO()
             writer = ShardWriter(buffer)
@@ -214,11 +215,18 @@ class DecodeMedia(beam.DoFn):
 class _Running:
     """One file in work."""
 
-    tasks: _Tasks
+    uri: str
+    tasks: Tasks
+    hearing: Hearing | None
     seconds: float
     resources: ExitStack = field(default_factory=ExitStack)
     ticket: DecodeTicket | None = None
     failure: MediaError | None = None
+
+    def __post_init__(self) -> None:
+        self.more_than_words = bool(self.tasks)
+        grids = self.hearing.pieces if self.hearing else ()
+        self.pieces = {grid: Piece(self.hearing, at) for at, grid in enumerate(grids) if self.hearing}
 
 
 def _next(ticket: DecodeTicket) -> DecodedClip | None:
@@ -235,17 +243,6 @@ def _still_and_moving(needs: Iterable[Need]) -> list[list[Need]]:
     return [group for group in (still, moving) if group]
 
 
-def _tasks(needs: list[Need]) -> _Tasks:
-    """Needs of several samples for the same span meet in one task."""
-    tasks: _Tasks = {}
-    for need in needs:
-        task = tasks.setdefault((need.stream, need.grid), _Task(need.content))
-        task.products |= {product.name: product for product in need.products}
-        task.samples.append(need.sample)
-        task.seconds += need.seconds
-    return tasks
-
-
 def _encoder_input(
     decoded: DecodedFrames | DecodedAudio, placement: Placement, column: str
 ) -> tuple[Placement, npt.NDArray[Any]]:
@@ -260,9 +257,9 @@ def _encoder_input(
     return placement.renumbered(numbers), frames[firsts]
 
 
-def _outcomes(task: _Task, rejection: Rejection | None) -> Iterator[Any]:
-    """Of every sample that wanted this span of this stream."""
-    for sample in task.samples:
+def _outcomes(samples: Iterable[str], rejection: Rejection | None) -> Iterator[Any]:
+    """Of every sample that wanted this."""
+    for sample in samples:
         yield beam.pvalue.TaggedOutput(OUTCOMES, (sample, rejection))
 
 

@@ -76,8 +76,4 @@ class WriteFeatures(beam.DoFn):
             yield sample, rejection
 
     def _store(self, slot: Slot, made: Features) -> None:
-        if key := slot.keys.get("txt"):
-            assert made.text is not None, "a transcript was wanted of a featurizer that gives none"
-            self._cache.put(key, "txt", f"{made.text}\n".encode())
-        if key := slot.keys.get("npy"):
-            self._cache.put(key, "npy", npy_bytes(slot.placement.spread(made.array)))
+        self._cache.put(slot.key, "npy", npy_bytes(slot.placement.spread(made.array)))

@@ -21,7 +21,8 @@ from schemas.sample import Source
 class Need:
     """The products that one sample lacks of one stream of one file.
 
-    `content`: as schemas.sample.Source has it. `seconds`: the sample's share in the progress bar.
+    `content`: as schemas.sample.Source has it. `seconds`: the sample's share in the progress bar. `sound_ns`:
+    the length of the file, if it has sound.
     """
 
     sample: str
@@ -31,6 +32,7 @@ class Need:
     grid: Grid
     products: tuple[Product, ...]
     seconds: float
+    sound_ns: int = 0
 
 
 @beam.typehints.with_input_types(PlannedSample)
@@ -53,7 +55,9 @@ class FindNeeds(beam.DoFn):
             seconds = ns_to_seconds(sample.span.duration_ns) / len(lacking)
             self._progress.planned(seconds)
             grid = self._products.grid(stream, sample.span)
-            need = Need(sample.key, source.uri, source.content, stream, grid, missing, seconds)
+            need = Need(
+                sample.key, source.uri, source.content, stream, grid, missing, seconds, sample.sound_ns
+            )
             yield source.sha256, need
 
     def _missing(self, sample: PlannedSample, stream: Stream, source: Source) -> tuple[Product, ...]:

@@ -112,6 +112,8 @@ def plan_row(
     length_ns = max((info.duration_ns for info in timed), default=0)
     spans = _spans(row, length_ns, clip_ns) if timed else [IMAGE_SPAN]
     digests = {modality: source.sha256 for modality, source in media.items()}
+    sound = media.get(Modality.AUDIO)
+    sound_ns = probed[sound.uri].info.duration_ns if sound else 0
     return [
         PlannedSample(
             key=sample_key(row.id, span, digests),
@@ -126,6 +128,7 @@ def plan_row(
             conversations=row.conversations,
             metadata=row.metadata,
             inputs=(row.input,),
+            sound_ns=sound_ns,
         )
         for span in spans
     ]
@@ -194,6 +197,7 @@ def merge(parts: Iterable[PlannedSample]) -> PlannedSample:
         conversations=_conversations(rows),
         metadata=_metadata(rows),
         inputs=tuple(sorted(name for row in rows for name in row.inputs)),
+        sound_ns=first.sound_ns,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -116,7 +117,8 @@ class _WriteShard(beam.DoFn):
         sample = ready.sample
         record, contents = self._members.read(sample)
         extent = writer.add(sample.key, contents.items())
-        return _index_row(sample, record, extent, ready.group, sample.content(self._members.made))
+        row = _index_row(sample, record, extent, ready.group, sample.content(self._members.made))
+        return row | _said(contents)
 
     def _moved(self, writer: ShardWriter, row: Row) -> Row:
         with files.open_read(files.join(self._output, row["shard"])) as stream:
@@ -127,6 +129,14 @@ class _WriteShard(beam.DoFn):
                 f"{row['shard']} is damaged at {row['key']}: run favor-data verify {self._output}"
             )
         return {**row, "offset": extent.offset}
+
+
+def _said(contents: Mapping[str, bytes]) -> Row:
+    """The index's account of a transcript."""
+    if (content := contents.get("words.json")) is None:
+        return {"words": None, "language": None}
+    record = json.loads(content)
+    return {"words": len(record["words"]), "language": record["language"]}
 
 
 def _index_row(sample: PlannedSample, record: Sample, extent: Extent, members: str, content: str) -> Row:

@@ -41,9 +41,24 @@ def test_sound_is_encoded_and_heard_as_in_a_build(media, members) -> None:
 
     decoded = decode(str(media / "late.mkv"))
     assert decoded.sound.dtype == np.float32
-    made = featurizer(f"whisper:{WHISPER}", dtype="float32", transcribe=True).encode(decoded)
+    encoder = featurizer(f"whisper:{WHISPER}", dtype="float32")
+    made = encoder.encode(decoded)
     assert np.array_equal(made.array, np.load(BytesIO(members["late.mkv"]["whisper.npy"])))
-    assert made.text == members["late.mkv"]["txt"].decode().removesuffix("\n")
+    heard = encoder.words(decoded)
+    assert heard["words"]
+    assert heard == json.loads(members["late.mkv"]["words.json"])  # one clip is the whole file
+
+
+def test_words_of_a_span_have_their_times_in_the_media(media) -> None:
+    from ..pipelines.conftest import WHISPER
+
+    encoder = featurizer(f"whisper:{WHISPER}", dtype="float32")
+    heard = encoder.words(decode(media / "talk.mp4", start=2), "en")
+    assert heard["language"] == "en"
+    assert all(2 <= word["start"] <= word["end"] <= 5.4 for word in heard["words"])
+    assert heard["words"][-1]["end"] > 4
+    with pytest.raises(UsageError, match="no sound to hear"):
+        encoder.words(decode(media / "silent.ogv"))
 
 
 def test_a_span_lies_in_the_medias_own_time(media) -> None:

@@ -19,11 +19,11 @@ from pipelines.commands.command import main
 from .conftest import manifest
 
 KINDS = {
-    "talk.mp4": {"clip.npy", "whisper.npy", "flac", "txt"},
-    "late.mkv": {"clip.npy", "whisper.npy", "flac", "txt"},
-    "transport.ts": {"clip.npy", "whisper.npy", "flac", "txt"},
+    "talk.mp4": {"clip.npy", "whisper.npy", "flac", "txt", "words.json"},
+    "late.mkv": {"clip.npy", "whisper.npy", "flac", "txt", "words.json"},
+    "transport.ts": {"clip.npy", "whisper.npy", "flac", "txt", "words.json"},
     "silent.ogv": {"clip.npy"},
-    "voice.opus": {"whisper.npy", "flac", "txt"},
+    "voice.opus": {"whisper.npy", "flac", "txt", "words.json"},
     "still.png": {"clip.npy"},
 }
 

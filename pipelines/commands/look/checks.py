@@ -191,6 +191,7 @@ class _ShardChecker:
                 *_record_faults(row, record),
                 *self._feature_faults(record, arrays),
                 *_mask_faults(record, arrays, self.corpus),
+                *_word_faults(row, record, members),
                 *self._cache_faults(row, record, members),
             ]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -219,11 +220,13 @@ class _ShardChecker:
             if not (sha256 := (row["digests"] or {}).get(str(modality))):
                 continue
             for product in self.products.of(stream):
-                if product.name == PLACEMENT or product.suffix == "tar" or product.member not in members:
+                if product.name == PLACEMENT or product.suffix == "tar":
                     continue
                 cached = self.cache.find(self.products.key(sha256, stream, span, product), product.suffix)
-                if cached is not None and product.content(cached) != members[product.member]:
-                    yield f"{product.member} differs from the cache's"
+                made = product.members(cached, span) if cached is not None else {}
+                for name in sorted(made.keys() & members.keys()):
+                    if made[name] != members[name]:
+                        yield f"{name} differs from the cache's"
 
 
 def _record_faults(row: Row, record: Row) -> Iterator[str]:
@@ -248,6 +251,19 @@ def _record_faults(row: Row, record: Row) -> Iterator[str]:
             yield f"{name} has {len(record[name])} entries for {record['steps']} steps"
     if [int(time is not None) for time in record["frame_times"]] != record["visual_mask"]:
         yield "visual_mask and frame_times disagree"
+
+
+def _word_faults(row: Row, record: Row, members: Mapping[str, bytes]) -> Iterator[str]:
+    if "words.json" not in members:
+        return
+    heard = json.loads(members["words.json"])
+    words, language = heard["words"], heard["language"]
+    steps = [word["step"] for word in words]
+    outside = [w for w in words if not 0 <= w["step"] < record["steps"] or w["end"] < w["start"]]
+    if outside or steps != sorted(steps):
+        yield f"words.json: words out of order or out of the span {outside[:1]}"
+    if (row["words"], row["language"]) != (len(words), language):
+        yield f"{len(words)} words in {language}, the index says {row['words']} in {row['language']}"
 
 
 def _mask_faults(record: Row, arrays: Mapping[str, Any], corpus: Corpus) -> Iterator[str]:
