@@ -67,6 +67,8 @@ EXTRAS = {
         *S3,
         *SCORE,
         *TRAIN,
+        "accelerate>=1.15,<2",  # with the next, and transformers' Trainer: the loops of docs/training.md
+        "lightning>=2.6,<2.7",
         "build>=1.3",  # makes the wheel that a test installs elsewhere
         "datasets>=4",  # Hugging Face's reader, as our users have it
         "hypothesis>=6.130",

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from loaders.corpus import Corpus, Place
 from loaders.extent import ExtentError, members
 from loaders.sample import TrainingSample, decode, treated
-from loaders.schedule.phase import Item
+from loaders.schedule.phase import Batch, Item
 from loaders.storage import Bytes
 from storage import files
 
@@ -126,11 +126,15 @@ class Readings:
         others, other_row = self._place(item.sound)
         return treated(sample, item, sound_columns, others[other_row], others.corpus.sound_columns)
 
-    def fetch(self, rows: npt.NDArray[np.int64]) -> None:
-        """Brings what the next readings need."""
+    def fetch(self, batch: Batch) -> None:
+        """Brings what the readings of a batch need, and what it names ahead: from far away all at once."""
+        rows = batch.items[:, 0] if batch.ahead is None else batch.ahead
+        if batch.items.shape[1] > 2:
+            sounds = batch.items[:, 2]
+            rows = np.concatenate([rows, sounds[sounds >= 0]])
         for first, end, dataset in zip(self._first_rows, self._first_rows[1:], self._datasets, strict=False):
             own = rows[(rows >= first) & (rows < end)]
-            if len(own):
+            if len(own) and (dataset.corpus.storage.remote or batch.ahead is not None):
                 dataset.fetch(own - first)
 
     def forget(self) -> None:

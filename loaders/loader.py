@@ -14,7 +14,7 @@ from loaders.position import Position
 from loaders.schedule.epochs import Epochs
 from loaders.schedule.mixture import Mixture, mixture_of
 from loaders.schedule.pairing import Pairing
-from loaders.schedule.phase import Conversations, Deal, Phase
+from loaders.schedule.phase import Batch, Conversations, Deal, Phase, Purpose
 from loaders.schedule.schedule import Cost, Schedule, steps_of
 from loaders.workers.pool import Workers
 from loaders.workers.steps import BadSamples, Collate, Step, Steps
@@ -129,6 +129,8 @@ class CorpusLoader:
         self._workers = Workers(steps, num_workers, start_method, pin_memory)
         self._position = Position()
         self._iterations = 0
+        self._steps: Iterator[Step] = iter(())  # what the workers are asked for, without an end
+        self._running: tuple[Position, Phase, int] | None = None  # where it goes on
         self._agreed = False
 
     @property
@@ -168,16 +170,20 @@ class CorpusLoader:
         self._iterations += 1
         iteration = self._iterations
         deal, start = self._begin()
-        phase, position = self._current_phase(), self._position
-        number = len(position.earlier(phase)[0])
-        seed = (self._schedule.epochs.seed, position.epoch, number, self.rank)
-        steps = self._workers.run(deal.batches(self.rank, start), seed, start)
-        for taken, step in enumerate(steps, start + 1):
-            batch = self._opened(step)
-            self._position = position = position.after(phase, taken, deal.steps)
+        phase, rank = self._current_phase(), self.rank
+        if self._running != (self._position, phase, rank):
+            self._steps = self._workers.run(_asked(self._schedule, self._position, phase, rank))
+        for taken in range(start + 1, deal.steps + 1):
+            self._running = None
+            batch = self._opened(next(self._steps))
+            self._position = self._position.after(phase, taken, deal.steps)
+            self._running = (self._position, phase, rank)
             yield batch
             if iteration != self._iterations:
                 raise RuntimeError("another iteration of this loader has begun: it has one at a time")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_steps": iter(()), "_running": None}
 
     def state_dict(self) -> dict[str, Any]:
         """Plain JSON: the same on every rank that has taken as many steps."""
@@ -248,6 +254,20 @@ class CorpusLoader:
         if self._phase.budget:
             identity["costs"] = self._schedule.costs_digest
         return identity
+
+
+def _asked(
+    schedule: Schedule, position: Position, phase: Phase, rank: int
+) -> Iterator[tuple[Batch, tuple[int, ...]]]:
+    """A rank's batches from `position` on, and what seeds each: epoch after epoch, so that no worker is idle
+    at an epoch's end. A function of its own: it must not hold the loader, which holds it."""
+    while True:
+        earlier, start = position.earlier(phase)
+        batches = schedule.deal(earlier, phase, position.epoch).batches(rank, start)
+        for step, batch in enumerate(batches, start):
+            seed = (schedule.epochs.seed, position.epoch, len(earlier), rank, Purpose.COLLATE, step)
+            yield batch, seed
+        position = Position(position.epoch + 1)
 
 
 def _check(batch_size: int | None, budget: int | None, rank: int | None, world_size: int | None) -> None:

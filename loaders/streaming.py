@@ -72,7 +72,7 @@ class StreamingCorpus(wds.DataPipeline, FluidInterface):
         self._readings.forget()
         for batch in streams.batches_of(self.rank, worker, start):
             if batch.ahead is not None:
-                self._readings.fetch(batch.ahead)
+                self._readings.fetch(batch)
             for item in batch.readings():
                 sample = self._readings[item]
                 if info:

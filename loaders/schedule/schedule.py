@@ -44,6 +44,14 @@ class Schedule:
 
     def deal(self, phases: Sequence[Phase], phase: Phase, epoch: int) -> Deal:
         """What `phases` have left of an epoch, dealt to the end of it."""
+        asked = (tuple(phases), phase, epoch)
+        if asked not in self._recent:
+            while len(self._recent) > 1:
+                del self._recent[next(iter(self._recent))]
+            self._recent[asked] = self._dealt(phases, phase, epoch)
+        return self._recent[asked]
+
+    def _dealt(self, phases: Sequence[Phase], phase: Phase, epoch: int) -> Deal:
         items = self.epochs.items(epoch)
         for number, earlier in enumerate(phases):
             items = self._deal(items, earlier, epoch, number).rest(earlier.steps)
@@ -64,6 +72,11 @@ class Schedule:
             )
         if self.costs.min() < 1:
             raise CorpusError("cost must give every sample at least 1")
+
+    @cached_property
+    def _recent(self) -> dict[tuple[tuple[Phase, ...], Phase, int], Deal]:
+        """The last two: an epoch's, and the next one's, which the workers begin before it ends."""
+        return {}
 
     @cached_property
     def costs(self) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from loaders.schedule.phase import Batch, Purpose
+from loaders.schedule.phase import Batch
 from loaders.workers.parcel import Parcel
 from loaders.workers.steps import Step, Steps, Ticket
 
@@ -33,25 +33,34 @@ class Workers:
     """
 
     def __init__(self, steps: Steps, number: int, start_method: str | None, pin_memory: bool) -> None:
-        self._steps, self._number = steps, number
+        self._steps, self._number, self._runs = steps, number, 0
         self._start_method, self._pin_memory = start_method, pin_memory
         self._tickets = _Tickets()
 
-    def run(self, batches: Iterator[Batch], seed: tuple[int, ...], start: int) -> Iterator[Step]:
-        """The steps of `batches`, in order, the first being `start`; `seed` and its number seed a step."""
-        self._tickets.present = _tickets(batches, seed, start, max(1, self._number))
+    def run(self, asked: Iterator[tuple[Batch, tuple[int, ...]]]) -> Iterator[Step]:
+        """The steps that are asked for, each a batch and what seeds it, in order."""
+        self._runs += 1
+        self._tickets.present = _tickets(asked, self._runs, max(1, self._number))
+        if self._number:
+            self._newest.fill_(self._runs)
         for step in self._loader:
             yield step.open() if isinstance(step, Parcel) else step
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_loader"} | {
-            "_tickets": _Tickets()
-        }
+        made_here = ("_loader", "_newest")
+        state = {name: value for name, value in self.__dict__.items() if name not in made_here}
+        return {**state, "_tickets": _Tickets()}
+
+    @cached_property
+    def _newest(self) -> torch.Tensor:
+        """The newest run's number, which its workers share: they drop the tickets of older ones."""
+        number = torch.zeros((), dtype=torch.int64)
+        return number.share_memory_()  # type: ignore[no-untyped-call,no-any-return]
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
         return DataLoader(
-            self._steps,
+            self._steps.of_runs(self._newest) if self._number else self._steps,
             batch_size=None,
             sampler=self._tickets,
             collate_fn=_as_it_is,
@@ -64,11 +73,11 @@ class Workers:
         )
 
 
-def _tickets(batches: Iterator[Batch], seed: tuple[int, ...], start: int, workers: int) -> Iterator[Ticket]:
+def _tickets(asked: Iterator[tuple[Batch, tuple[int, ...]]], run: int, workers: int) -> Iterator[Ticket]:
     """A function of its own: a generator that held the loader would close a circle, and workers that only the
     collection of garbage ends are waited for in vain, 5 s each."""
-    for place, batch in enumerate(batches):
-        yield Ticket(batch, (*seed, Purpose.COLLATE, start + place), first=place < workers)
+    for place, (batch, seed) in enumerate(asked):
+        yield Ticket(batch, seed, run, first=place < workers)
 
 
 def _as_it_is(value: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
+import torch
 from torch.utils.data import Dataset, get_worker_info
 
 from loaders.dataset import Readings
@@ -21,10 +22,11 @@ BadSamples = Literal["raise", "skip"]
 
 
 class Ticket(NamedTuple):
-    """What a worker is asked for. `first`: of this worker, in this iteration."""
+    """What a worker is asked for. `run`: in which run of steps; `first`: of this worker in it."""
 
     batch: Batch
     seed: tuple[int, ...]
+    run: int
     first: bool
 
 
@@ -37,16 +39,29 @@ class Step:
     error: Exception | None = None
 
 
+class _StaleError(Exception):
+    """Nobody waits for the step any more."""
+
+
 class Steps(Dataset[Any]):
     """Map-style: `steps[ticket]` is a `Step`, in a worker a `Parcel` of one."""
 
     def __init__(self, readings: Readings, collate: Collate, bad_samples: BadSamples) -> None:
         self._readings, self._collate, self._bad_samples = readings, collate, bad_samples
 
+        self._newest: torch.Tensor | None = None
+
+    def of_runs(self, newest: torch.Tensor) -> Self:
+        """Tickets of other runs than this, a number that may grow at any time, are then not read."""
+        self._newest = newest
+        return self
+
     def __getitem__(self, ticket: Ticket) -> Step | Parcel:
         with seeded(ticket.seed):
             try:
                 samples, skipped = self._read(ticket)
+            except _StaleError:
+                return Step()
             except (ExtentError, OSError, StorageError) as error:
                 step = Step(error=error)
             else:
@@ -56,10 +71,11 @@ class Steps(Dataset[Any]):
     def _read(self, ticket: Ticket) -> tuple[list[TrainingSample], list[str]]:
         if ticket.first:
             self._readings.forget()
-        if ticket.batch.ahead is not None:
-            self._readings.fetch(ticket.batch.ahead)
+        self._readings.fetch(ticket.batch)
         samples, skipped = [], []
         for item in ticket.batch.readings():
+            if self._newest is not None and ticket.run != self._newest:
+                raise _StaleError
             try:
                 samples.append(self._readings[item])
             except (ExtentError, FileNotFoundError) as error:

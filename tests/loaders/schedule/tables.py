@@ -21,14 +21,18 @@ def corpus_of(steps, conversations=None, shards=None, kinds=None, recordings=Non
     """
     count = len(steps)
     shards, kinds = shards or ["a"] * count, kinds or ["v"] * count
+    offsets, ends = [], dict.fromkeys(shards, 0)
+    for shard in shards:
+        offsets.append(ends[shard])
+        ends[shard] += 1000
     digests = []
     for row, kind in enumerate(kinds):
-        content = (recordings or [str(n) for n in range(count)])[row]
+        content = recordings[row] if recordings else str(row)
         digests.append({modality: content for modality in KINDS[kind][0]})
     columns = {
         "key": [f"key-{row}" for row in range(count)],
         "shard": shards,
-        "offset": [sum(1000 for other in shards[:row] if other == shards[row]) for row in range(count)],
+        "offset": offsets,
         "size": [1000] * count,
         "sha256": [f"{name}-{row}" for row in range(count)],
         "steps": steps,

@@ -1,0 +1,103 @@
+"""An index of a million rows on an object store: python -m benchmarks.loaders.million_rows [--rows N].
+
+The server is moto's, on loopback: its answers cost more than an object store's own work, and have no distance.
+The rows name a thousand samples again and again, so that the bytes are few and the index is long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import pickle
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.lines import Line, write
+from benchmarks.loading import Shape, write_corpus
+from loaders.corpus import open_corpus
+from loaders.dataset import Readings
+from loaders.loader import CorpusLoader
+from loaders.workers.steps import Steps
+from schemas.corpus import INDEX_NAME
+
+SAMPLES = Shape("2 s of small features", 1000, 4, 1, 32, 32, 250)
+BATCH, WORKERS, OPEN_FILES = 64, 8, 1024
+
+
+def write_rows(folder: Path, rows: int) -> None:
+    """A corpus whose index names its samples again and again."""
+    write_corpus(folder, SAMPLES)
+    table = pq.read_table(folder / INDEX_NAME)
+    many = pa.concat_tables([table] * -(-rows // len(table))).slice(0, rows)
+    pq.write_table(many, folder / INDEX_NAME, compression="zstd")
+
+
+def lines(root: str, epochs: int = 4, workers: int = WORKERS) -> Iterator[Line]:
+    """Seconds, bytes and files of training from `root`."""
+    began = time.perf_counter()
+    corpus = open_corpus(root)
+    yield Line("seconds to open", time.perf_counter() - began, f"{len(corpus):,} rows")
+    steps = Steps(Readings([corpus]), list, "raise")
+    yield Line("bytes pickled a worker", len(pickle.dumps(steps)), "and a file that all of them map")
+    mapped = Path(corpus._mapped).stat().st_size
+    yield Line("MiB mapped by all workers", mapped / 2**20, "key, shard, offset, size, SHA-256")
+    loader, firsts = CorpusLoader(corpus, BATCH, num_workers=workers), []
+    for _ in range(epochs):
+        began = time.perf_counter()
+        batches = iter(loader)
+        next(batches)
+        firsts.append(time.perf_counter() - began)
+        for _, _batch in zip(range(3 * workers), batches, strict=False):  # the workers are busy when it is left
+            pass
+    yield Line("seconds to the first epoch's first batch", firsts[0], f"starts {workers} workers")
+    later = statistics.median(firsts[1:])
+    yield Line("seconds to a later epoch's first batch", later, f"median of {epochs - 1}")
+    yield Line("open files allowed", resource.getrlimit(resource.RLIMIT_NOFILE)[0], f"{workers} x {BATCH}")
+    yield Line("GB of memory, this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "peak")
+
+
+def on_server(folder: Path) -> str:
+    """Puts a corpus on a server of our own; the environment leads there."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    os.environ |= {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="corpora")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            client.upload_file(str(path), "corpora", str(path.relative_to(folder)))
+    return "s3://corpora"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.loaders.million_rows", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, hard))
+    with tempfile.TemporaryDirectory() as folder:
+        write_rows(Path(folder), options.rows)
+        found = []
+        for line in lines(on_server(Path(folder))):
+            print(line, flush=True)
+            found.append(line)
+    write(options.json, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""DistributedDataParallel: torchrun --nproc-per-node 2 -m examples.loops.ddp CORPUS RUN.
+
+Another number of processes may go on with a checkpoint: what is left of its epoch is dealt anew.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from examples.loops.task import begin, note, options
+
+
+def main() -> None:
+    given = options("ddp")
+    dist.init_process_group("gloo")
+    loader, module = begin(given)  # rank and number of ranks are those of the process group
+    model = DistributedDataParallel(module)
+    optimizer = torch.optim.AdamW(model.parameters())
+    path = given.run / "checkpoint.pt"
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        module.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        loader.load_state_dict(state["loader"])
+    taken = 0
+    while loader.epoch < given.epochs and taken != given.steps:
+        for batch in loader:
+            optimizer.zero_grad()
+            model(batch).backward()
+            optimizer.step()
+            note(given, dist.get_rank(), batch)
+            taken += 1
+            if taken == given.steps:
+                break
+    if dist.get_rank() == 0:  # the loader's state is the same on every rank
+        state = {"model": module.state_dict(), "optimizer": optimizer.state_dict()}
+        torch.save({**state, "loader": loader.state_dict()}, path)
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
