@@ -69,6 +69,8 @@ def by_count(
     are kept apart as far as an epoch's end allows. `modalities` [items] are never mixed.
     """
     count, size = len(items), phase.batch_size
+    if modalities is None and not phase.bucket_steps:
+        return Batches(items, np.append(np.arange(0, count, size), count), phase.world_size)
     bounds_of_buckets = np.array(phase.bucket_steps)
     group = np.zeros(count, np.int16) if modalities is None else modalities.astype(np.int16)
     key = group * (len(bounds_of_buckets) + 1)
