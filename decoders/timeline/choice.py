@@ -47,6 +47,8 @@ def audio_stream(
         MediaError: missing_modality, where there is sound but no such track.
     """
     streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    # What FFmpeg knows no rate of it only took for sound (pictures without a sequence header, in MPEG-PS).
+    streams = [stream for stream in streams if stream.codec_context.sample_rate] or streams
     if not streams or not track:
         return min(_of_program(container, path, video, streams), key=_beside, default=None)
     if track.isdecimal():

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.changes.family import MEMBERS, make
+from benchmarks.changes.judge import decode, judge, right
 from benchmarks.flashes import ffmpeg
 from decoders.clips import decode_clips
 from decoders.probe import probe
@@ -82,3 +84,9 @@ def test_pictures_and_sound_are_of_one_program(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_transport_stream_has_no_programs(tracks: Path) -> None:
     assert programs(str(tracks)) == []
+
+
+def test_pictures_that_ffmpeg_takes_for_sound_are_not_picked(tmp_path: Path) -> None:
+    [member] = [m for m in MEMBERS if m.name == "mpeg2video_mp2_lost_gop250.mpg"]
+    path = make(member, tmp_path)
+    assert right(member, judge(member, decode(path)))
