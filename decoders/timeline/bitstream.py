@@ -122,6 +122,7 @@ _FLAC_RATES = {
 _MPEG_AUDIO = ("mp1", "mp2", "mp3")
 _MPEG_RATES = {0: 44100, 1: 48000, 2: 32000}
 _AC3_RATES = {0: 48000, 1: 44100, 2: 32000}
+RATED = {"aac", "flac", "ac3", "eac3", *_MPEG_AUDIO}  # codecs whose packets may say their rate
 # Demuxers that count samples, all at the first packet's rate, where a packet may say another.
 COUNTS_SAMPLES = {("aac", "aac"), ("flac", "flac"), ("ogg", "flac")}
 

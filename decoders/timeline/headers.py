@@ -9,6 +9,7 @@ point only if it says again what was changed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import av.packet
@@ -27,7 +28,8 @@ _SEQUENCES = {
     "mpeg2video": (b"\0\0\1\xb3", re.compile(rb"\x00\x00\x01[\x00\xb8]")),
     "mpeg4": (b"\0\0\1", re.compile(rb"\x00\x00\x01[\xb3\xb6]")),
 }
-_HEAD = 2048  # bytes in which headers and the first picture's start usually lie
+_START = b"\0\0\1"
+_HEAD = 512  # bytes in which headers and the first picture's start usually lie
 
 
 class Carried:
@@ -97,15 +99,22 @@ class Headers:
                 return units, True
         return units, False
 
-    def _units(self, data: bytes) -> list[bytes]:
+    def _units(self, data: bytes) -> Iterator[bytes]:
         if not self._length_size:
-            return [unit for unit in data.split(b"\0\0\1")[1:] if unit]
-        units, position = [], 0
+            start = data.find(_START) + 3
+            while 3 <= start < len(data):
+                end = data.find(_START, start)
+                unit = data[start:] if end < 0 else data[start:end]
+                if unit:
+                    yield unit
+                start = end + 3
+            return
+        position = 0
         while position + self._length_size < len(data):
             start = position + self._length_size
             position = start + int.from_bytes(data[position:start], "big")
-            units.append(data[start:position])
-        return [unit for unit in units if unit]
+            if position > start:
+                yield data[start:position]
 
 
 def _kind(codec: str, unit: bytes) -> int:

@@ -18,7 +18,7 @@ import av.stream
 import numpy as np
 import numpy.typing as npt
 
-from decoders.timeline.bitstream import COUNTS_SAMPLES, TYPED, Peek, Picture, picture_type, sample_rate
+from decoders.timeline.bitstream import COUNTS_SAMPLES, RATED, TYPED, Peek, Picture, picture_type, sample_rate
 from decoders.timeline.container import time_base
 from decoders.timeline.headers import CARRIED
 from decoders.timeline.joins import NO_PTS, Packets, reordering
@@ -101,6 +101,7 @@ class Scan:
         self.skip_start = 0  # samples
         self.skip_end = 0
         self._is_audio = stream.type == "audio"
+        self._rated = self.peek.codec in RATED
         self._ogg = format_name == "ogg"
         self._counts = (format_name, self.peek.codec) in COUNTS_SAMPLES
         self._told: dict[str, bytes] = {"new_extradata": self._context.extradata or b""}
@@ -121,7 +122,7 @@ class Scan:
         self.carries.append(self._add_carried(packet))
         if self._is_audio:
             self.discard.append(self._add_skipped(packet))
-            self.rates.append(sample_rate(self.peek.codec, packet) or 0)
+            self.rates.append((self._rated and sample_rate(self.peek.codec, packet)) or 0)
         else:
             self.discard.append(packet.is_discard or self.peek.hidden(packet))
             self.starts.append(self.peek.starts(packet))
@@ -131,7 +132,10 @@ class Scan:
 
     def _add_carried(self, packet: av.packet.Packet[av.stream.Stream]) -> bool:
         """Whether what later packets depend on comes beside this one."""
-        found = [kind for kind in CARRIED if packet.has_sidedata(kind)]
+        has = packet.has_sidedata
+        if not (has("new_extradata") or has("palette") or has("param_change")):
+            return False
+        found = [kind for kind in CARRIED if has(kind)]
         for kind in found:
             data = bytes(packet.get_sidedata(kind))
             if self._told.get(kind, data) != data:
