@@ -19,7 +19,7 @@ def ours(member: Member, path: Path, decoders: int = 1) -> Alignment:
     """This project's decoder; a file that is not right counts all of its steps as wrong."""
     verdict = judge(member, decode(path, decoders))
     wrong = verdict.wrong_frames if right(member, verdict) else verdict.steps
-    return Alignment(verdict.sound_ms, wrong if member.format.video else None, verdict.steps)
+    return Alignment(verdict.sound_ms, wrong if wrong or member.format.video else None, verdict.steps)
 
 
 def with_decord(member: Member, path: Path) -> Alignment:
