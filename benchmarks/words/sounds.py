@@ -29,9 +29,6 @@ SENTENCES = (
     "the doctor told him to rest for a week and to drink more water",
     "we have been waiting for an answer since the beginning of the month",
 )
-GERMAN = "Guten Morgen. Wie geht es Ihnen heute? Das Wetter ist sehr schön, und wir gehen in den Garten."
-FRENCH = "Bonjour. Comment allez-vous aujourd'hui? Il fait très beau, et nous allons dans le jardin."
-SPANISH = "Buenos días. ¿Cómo está usted hoy? Hace muy buen tiempo y vamos a salir al jardín con los niños."
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ SAMPLES, SHARDS, BYTES = (
     "bytes",
 )  # written by this job; bytes of samples, as in the index
 CACHE_HITS, CACHE_MISSES = "cache_hits", "cache_misses"  # products that samples want
+EXTRA_WINDOWS = "extra_windows"  # of sound, encoded for its words alone
 MICROSECONDS = "_micro_secs"  # ends the name of a counter of time, as RunInference's do
 
 

@@ -17,6 +17,7 @@ from featurizers.running.model_handler import EXPECTED, failed, shared_encoder
 from featurizers.running.sharing import THREADS
 from featurizers.whisper.description import Transcription
 from pipelines.build import Build
+from pipelines.metrics.counters import EXTRA_WINDOWS, count
 from pipelines.metrics.profile import timed
 from pipelines.products import WORDS
 from pipelines.records import Rejection
@@ -107,6 +108,7 @@ class FindWords(beam.DoFn):
             transcript = listener.finish()
         except EXPECTED as error:
             return True, Rejection(Stage.FEATURIZE, Reason.ENCODER_FAILED, failed(error).detail)
+        count(EXTRA_WINDOWS, transcript.extra_windows)
         self._cache.put(key, WORDS, transcript.to_bytes())
         return True, None
 

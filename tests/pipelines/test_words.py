@@ -11,8 +11,10 @@ import pytest
 from featurizers.whisper.transcribe import Listener
 from pipelines.commands.command import main
 from pipelines.products import WORDS
+from pipelines.steps import decode
 from pipelines.steps import words as words_step
 from schemas.grid import SECOND_NS, STEP_NS
+from schemas.reasons import MediaError, Reason
 from schemas.tables import INDEX, read_rows
 
 from .conftest import WHISPER, ffmpeg, manifest, pictures, speech
@@ -99,6 +101,27 @@ def test_other_spans_of_a_file_that_was_heard_take_their_words_from_the_cache(
     assert 5 <= len(middle) < len(whole.split())
     assert all(3.3 <= (word["start"] + word["end"]) / 2 < 9.1 for word in middle)
     assert samples["middle"]["txt"].decode() in whole
+
+
+def test_pictures_that_fail_half_way_take_no_words_with_them(reading, clip, tmp_path, monkeypatch) -> None:
+    """The sound is decoded by itself, and the span before keeps its words."""
+    plain, taken = decode._next, []
+
+    def crashing(ticket):
+        if any(request.frames for request in ticket.job.requests):
+            if taken:
+                raise MediaError(Reason.DECODER_CRASHED, "signal 11")
+            taken.append(ticket)
+        return plain(ticket)
+
+    monkeypatch.setattr(decode, "_next", crashing)
+    output = tmp_path / "out"
+    models = ["--whisper", WHISPER, "--clip", clip, "--dtype", "float32", "--transcribe"]
+    assert main(["build", str(reading), "--output", str(output), *models, "--clip-seconds", "5"]) == 0
+    [row] = rows(output)
+    assert row["start_ns"] == 0
+    assert row["words"] >= 5
+    assert len(list(output.glob(f"cache/*/*.{WORDS}"))) == 1
 
 
 def test_a_transcript_that_was_tampered_with_is_found(in_clips, tmp_path, capsys) -> None:
