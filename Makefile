@@ -1,5 +1,7 @@
 PYTHON ?= python3.11
 VENV ?= .venv
+# What is in that environment: benchmarks/rivals/__init__.py
+RIVALS ?= rivals/bin/python
 BIN := $(VENV)/bin
 GCP := $(VENV)/gcp
 INSTALLED := $(VENV)/.installed
@@ -37,6 +39,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks --json bench.json
 	$(BIN)/python -m benchmarks.decode --write docs/decoding.md
 	$(BIN)/python -m benchmarks.loading --write docs/loading.md
+	$(BIN)/python -m benchmarks.rivals --python $(RIVALS) --write docs/rivals.md
 
 flink: $(INSTALLED)
 	$(BIN)/python -m runners in-process flink
