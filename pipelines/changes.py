@@ -6,17 +6,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipelines.build import Build
 from pipelines.errors import UsageError
-from pipelines.products import PROBE_VERSION, Products
-from pipelines.states.parts import Parts
+from pipelines.products import PROBE_VERSION, Products, products_of_build
 from pipelines.storage import fetch
+from schemas.corpus import CORPUS_NAME, LEDGER_NAME, Corpus
 from schemas.digest import digest
 from schemas.manifest import InputRow
 from schemas.reasons import MediaError
-from schemas.state import State
+from schemas.tables import LEDGER, read_rows
+from storage import files
 
-REMOVED = "removed"
 Ledger = Mapping[str, Mapping[str, Any]]
 
 
@@ -24,10 +23,13 @@ class OtherColumnsError(UsageError):
     """A build that would mix encoders in one corpus."""
 
 
-def read_ledger(output: str, state: State | None) -> Ledger:
+def read_ledger(output: str) -> Ledger:
     """Ledger rows by input; none before the first build."""
-    parts = Parts(output)
-    return {row["input"]: row for part in (state.ledger if state else ()) for row in parts.ledger(part)}
+    path = files.join(output, LEDGER_NAME)
+    if not files.exists(path):
+        return {}
+    with files.open_read(path) as stream:
+        return {row["input"]: row for row in read_rows(stream, LEDGER)}
 
 
 def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[InputRow, ...]:
@@ -57,22 +59,6 @@ def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[In
     )
 
 
-def not_removed(rows: Iterable[InputRow], ledger: Ledger, state: State | None) -> list[InputRow]:
-    """The rows that were not taken out of the corpus."""
-    tombs = set(state.tombstones) if state else set()
-    return [
-        row
-        for row in rows
-        if ledger.get(row.input, {}).get("status") != REMOVED
-        and not (state and tombs and tombstone(state.salt, row.input) in tombs)
-    ]
-
-
-def tombstone(salt: str, name: str) -> str:
-    """By which an input that was taken out for good is known again."""
-    return digest([salt, name])
-
-
 def to_build(rows: Sequence[InputRow], ledger: Ledger, retry: Collection[str]) -> tuple[InputRow, ...]:
     """The rows that the ledger does not settle, and those that share a file with them, whose samples
     may merge."""
@@ -87,19 +73,24 @@ def to_build(rows: Sequence[InputRow], ledger: Ledger, retry: Collection[str]) -
     return tuple(row for row in rows if touched.intersection(row.uris))
 
 
-def check_columns(build: Build, rows: Sequence[InputRow], ledger: Ledger) -> None:
+def check_columns(output: str, rows: Sequence[InputRow], ledger: Ledger, products: Products) -> None:
     """Raises:
     OtherColumnsError: inputs that this build does not name were made with other columns.
     """
-    named = {row.input for row in rows}
-    others = [name for name, row in ledger.items() if name not in named and row["status"] != REMOVED]
-    if others and build.held.names() != build.products.names():
-        raise other_columns(build.output, f"{len(others)} inputs")
+    if others := set(ledger) - {row.input for row in rows}:
+        check_same_columns(output, products, others)
 
 
-def other_columns(output: str, others: str) -> OtherColumnsError:
-    """The error that says so."""
-    return OtherColumnsError(
-        f"{output} holds {others} made with other columns or options: name those inputs too, "
-        "so that they get the new ones, or choose another --output"
-    )
+def check_same_columns(output: str, products: Products, others: Collection[str]) -> None:
+    """Raises:
+    OtherColumnsError: what the corpus holds was made with other columns; `others` are inputs of it.
+    """
+    path = files.join(output, CORPUS_NAME)
+    if not files.exists(path):
+        return
+    corpus = Corpus.model_validate_json(files.read_bytes(path))
+    if products_of_build(corpus.columns, corpus.options).names() != products.names():
+        raise OtherColumnsError(
+            f"{output} holds {len(others)} inputs made with other columns or options: name those inputs too, "
+            "so that they get the new ones, or choose another --output"
+        )

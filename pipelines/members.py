@@ -1,25 +1,17 @@
-"""A sample's members, from the cache or from where the corpus holds them: what its layers' shards get."""
+"""A sample's members, read from the cache: what `shards/NNNNNN.tar` holds under its key."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pipelines.errors import StorageError
 from pipelines.placement import AudioPlacement, FramePlacement, from_bytes
 from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
-from pipelines.records import Fresh, Place, PlannedSample
+from pipelines.records import PlannedSample
 from pipelines.storage.cache import Cache
-from schemas.digest import digest
 from schemas.grid import Grid, ns_to_seconds
-from schemas.rows import Row
-from schemas.sample import SAMPLE_VERSION, Feature, Sample
+from schemas.sample import Feature, Sample
 from schemas.shard import json_bytes, npy_shape, read_extent, tar_bytes
-from schemas.state import ANNOTATIONS, BASE
-from storage import files
-
-FRAME_PREFIX = "frame_"
 
 
 @dataclass(frozen=True)
@@ -39,69 +31,21 @@ class Masks:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a sample will look like in its base shard: kind of members, about how many bytes, masks."""
+    """What a sample will look like in a shard: its kind of members, about how many bytes, its masks."""
 
     group: str
     size: int
     masks: Masks
 
 
-@dataclass(frozen=True)
-class Made:
-    """One layer of a sample.
-
-    Attributes:
-        contents: suffix -> content in the order of the shard: json first, the rest by name.
-        features: the columns among them.
-        masks: known where the layer is the base.
-    """
-
-    contents: Mapping[str, bytes]
-    features: Mapping[str, Feature]
-    masks: Masks | None = None
-
-
 class Members:
-    """Makes the layers of one build's samples.
+    """Reads samples of one build out of the cache."""
 
-    Args:
-        layers: name -> the products that lie in it.
-    """
-
-    def __init__(
-        self,
-        output: str,
-        products: Products,
-        cache: Cache,
-        fingerprints: Mapping[str, str],
-        layers: Mapping[str, Sequence[str]],
-    ) -> None:
-        self._output = output
+    def __init__(self, products: Products, cache: Cache, fingerprints: Mapping[str, str]) -> None:
         self._products = products
         self._cache = cache
         self._fingerprints = fingerprints
-        self.layers = {name: frozenset(products) for name, products in layers.items()}
-
-    def content(self, sample: PlannedSample, layer: str) -> str:
-        """SHA-256, hex, of all that decides a layer's bytes; equal content need not be written again."""
-        if layer == ANNOTATIONS:
-            return digest({"key": sample.key, **sample.annotations()})
-        base = layer == BASE
-        media = {
-            str(m): [source.uri, source.content] if base else source.content
-            for m, source in sample.media.items()
-        }
-        identity: dict[str, object] = {
-            "key": sample.key,
-            "span": [sample.span.start_ns, sample.span.end_ns],
-            "media": media,
-            "products": self.made(layer),
-        }
-        return digest(identity | ({"id": sample.id, "record": SAMPLE_VERSION} if base else {}))
-
-    def made(self, layer: str) -> list[str]:
-        """What two builds must share for a layer of one to stand in the other."""
-        return self._products.names(self.layers[layer] | {PLACEMENT})
+        self.made = products.names()
 
     def masks(self, sample: PlannedSample) -> Masks:
         """Raises:
@@ -123,38 +67,33 @@ class Members:
                 masks.visual[:] = placement.mask
         return masks
 
-    def outline(self, fresh: Fresh) -> Outline:
+    def outline(self, sample: PlannedSample) -> Outline:
         """Raises:
         OSError: an entry is not in the cache.
         """
-        masks, names = self.masks(fresh.sample), []
-        size = tar_bytes(len(json_bytes(self._record(fresh.sample, masks, {}).to_json())))
-        for product, key in self._present(fresh.sample, masks, BASE):
+        masks, names = self.masks(sample), []
+        size = tar_bytes(len(json_bytes(self._record(sample, masks, {}).to_json())))
+        for product, key in self._present(sample, masks):
             pictures = sum(masks.visual) if product.stream is Stream.FRAMES else 1
             names.append(f"{pictures}*jpg" if product.suffix == "tar" else product.member)
-            lying = fresh.lying.get(key)
-            size += tar_bytes(lying.size if lying else self._cache.size(key, product.suffix))
+            size += tar_bytes(self._cache.size(key, product.suffix))
         return Outline("+".join(sorted(names)), size, masks)
 
-    def make(self, fresh: Fresh, layer: str) -> Made:
-        """Raises:
-        OSError: an entry is not in the cache.
-        StorageError: a shard does not hold what the index says.
-        """
-        if layer == ANNOTATIONS:
-            return Made({"annotations.json": json_bytes(fresh.sample.annotations())}, {})
-        masks = self.masks(fresh.sample)
-        contents = dict(sorted(self._contents(fresh, masks, layer)))
-        features = self._features(contents)
-        if layer != BASE:
-            return Made(contents, features)
-        record = self._record(fresh.sample, masks, features)
-        return Made({"json": json_bytes(record.to_json()), **contents}, features, masks)
+    def read(self, sample: PlannedSample) -> tuple[Sample, dict[str, bytes]]:
+        """The record, and suffix -> content in the order of the shard: json first, the rest by name.
 
-    def _present(self, sample: PlannedSample, masks: Masks, layer: str) -> Iterator[tuple[Product, str]]:
+        Raises:
+            OSError: an entry is not in the cache.
+        """
+        masks = self.masks(sample)
+        contents = dict(self._contents(sample, masks))
+        record = self._record(sample, masks, contents)
+        return record, {"json": json_bytes(record.to_json()), **dict(sorted(contents.items()))}
+
+    def _present(self, sample: PlannedSample, masks: Masks) -> Iterator[tuple[Product, str]]:
         for product, key in self._products.wanted(sample):
             mask = masks.audio if product.stream is Stream.AUDIO else masks.visual
-            if any(mask) and product.name in self.layers[layer]:
+            if any(mask) and product.name != PLACEMENT:
                 yield product, key
 
     def _placement(
@@ -163,17 +102,13 @@ class Members:
         product = self._products.of(stream)[0]
         return from_bytes(self._cache.get(self._products.key(source, stream, sample.span, product), "json"))
 
-    def _contents(self, fresh: Fresh, masks: Masks, layer: str) -> Iterator[tuple[str, bytes]]:
-        opened: dict[Place, dict[str, bytes]] = {}
-        for product, key in self._present(fresh.sample, masks, layer):
-            if lying := fresh.lying.get(key):
-                if lying.place not in opened:
-                    opened[lying.place] = read_extent(read_place(self._output, lying.place))
-                yield from _renamed(product, lying.member, opened[lying.place])
-            elif product.suffix == "tar":
-                yield from self._frames(fresh.sample, product, self._cache.get(key, product.suffix))
+    def _contents(self, sample: PlannedSample, masks: Masks) -> Iterator[tuple[str, bytes]]:
+        for product, key in self._present(sample, masks):
+            content = self._cache.get(key, product.suffix)
+            if product.suffix == "tar":
+                yield from self._frames(sample, product, content)
             else:
-                yield product.member, product.content(self._cache.get(key, product.suffix))
+                yield product.member, product.content(content)
 
     def _frames(self, sample: PlannedSample, product: Product, tar: bytes) -> Iterator[tuple[str, bytes]]:
         """`frame_KKK.jpg` of each step that has a frame; an image has one."""
@@ -183,16 +118,13 @@ class Members:
         assert isinstance(placement, FramePlacement)
         for step, row in enumerate(placement.frame_of_step):
             if row >= 0:
-                yield f"{FRAME_PREFIX}{step:03d}.jpg", pictures[f"{row}.jpg"]
+                yield f"frame_{step:03d}.jpg", pictures[f"{row}.jpg"]
 
-    def _features(self, contents: Mapping[str, bytes]) -> dict[str, Feature]:
-        return {
-            column: Feature(fingerprint, *npy_shape(content))
-            for column, fingerprint in self._fingerprints.items()
-            if (content := contents.get(f"{column}.npy"))
-        }
-
-    def _record(self, sample: PlannedSample, masks: Masks, features: Mapping[str, Feature]) -> Sample:
+    def _record(self, sample: PlannedSample, masks: Masks, contents: Mapping[str, bytes]) -> Sample:
+        features = {}
+        for column, fingerprint in self._fingerprints.items():
+            if content := contents.get(f"{column}.npy"):
+                features[column] = Feature(fingerprint, *npy_shape(content))
         return Sample(
             key=sample.key,
             id=sample.id,
@@ -202,34 +134,8 @@ class Members:
             frame_times=masks.frame_times,
             audio_mask=masks.audio,
             visual_mask=masks.visual,
+            conversations=sample.conversations,
+            metadata=sample.metadata,
             features=features,
             remarks=masks.remarks,
         )
-
-
-def _renamed(product: Product, member: str, members: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """A product's members among those of a sample, where it may be called otherwise."""
-    for name, content in members.items():
-        if name == member:
-            yield product.member, content
-        elif product.suffix == "tar" and name.startswith(FRAME_PREFIX):
-            yield name, content
-
-
-def read_place(output: str, place: Place) -> bytes:
-    """The bytes of a sample in a shard.
-
-    Raises:
-        StorageError: not those that the index has the digest of.
-    """
-
-    path = files.join(output, *place.shard.split("/"))
-    data = files.read_range(path, place.offset, place.size)
-    if hashlib.sha256(data).hexdigest() != place.sha256:
-        raise StorageError(f"{place.shard} is damaged at byte {place.offset}: run favor-data verify {output}")
-    return data
-
-
-def place_of(extent: Row) -> Place:
-    """Of an index row (its base), or of one of its columns."""
-    return Place(extent["shard"], extent["offset"], extent["size"], extent["sha256"])

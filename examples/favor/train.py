@@ -27,9 +27,8 @@ from examples.favor.qformer import (
     CausalMask,
     QFormerConfig,
 )
-from loaders.corpus import open_corpus
+from loaders.corpus import CorpusError, open_corpus
 from loaders.loader import CorpusLoader
-from loaders.opening import CorpusError
 from loaders.synchronise import AudioVisualBatch, Synchronise
 
 CHECKPOINT_NAME = "checkpoint.pt"

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loaders.corpus import Corpus
-from loaders.opening import CorpusError
+from loaders.corpus import Corpus, CorpusError
 
 
 @dataclass(frozen=True)

@@ -60,17 +60,15 @@ def sample_of(row: Row) -> tuple[Sample, list[tuple[str, bytes]]]:
         frame_times=[step / 2 + 0.25 for step in range(row.steps)],
         audio_mask=[int("whisper" in arrays)] * row.steps,
         visual_mask=[int("clip" in arrays)] * row.steps,
-        features={name: Feature("f" * 64, value.shape, "float16") for name, value in arrays.items()},
-    )
-    said = {
-        "conversations": [
+        conversations=[
             [{"from": "human", "value": f"question {turn}"}, {"from": "gpt", "value": f"{row.number}.{turn}"}]
             for turn in range(row.conversations)
         ],
-        "metadata": {"number": row.number},
-    }
+        metadata={"number": row.number},
+        features={name: Feature("f" * 64, value.shape, "float16") for name, value in arrays.items()},
+    )
     members = [
-        ("json", json_bytes({**sample.to_json(), "version": 1, **said})),
+        ("json", json_bytes(sample.to_json())),
         *((f"{n}.npy", npy_bytes(a)) for n, a in arrays.items()),
     ]
     return sample, [*members, *row.files]

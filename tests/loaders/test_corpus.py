@@ -3,8 +3,7 @@
 import pyarrow.compute as pc
 import pytest
 
-from loaders.corpus import open_corpus
-from loaders.opening import CorpusError
+from loaders.corpus import CorpusError, open_corpus
 
 
 def test_filters_on_index_columns(uneven):
