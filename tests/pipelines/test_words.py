@@ -105,7 +105,8 @@ def test_other_spans_of_a_file_that_was_heard_take_their_words_from_the_cache(
 
 def test_pictures_that_fail_half_way_take_no_words_with_them(reading, clip, tmp_path, monkeypatch) -> None:
     """The sound is decoded by itself, and the span before keeps its words."""
-    plain, taken = decode._next, []
+    plain = decode._next
+    taken: list[str] = []
 
     def crashing(ticket):
         if any(request.frames for request in ticket.job.requests):
