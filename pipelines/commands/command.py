@@ -1,4 +1,4 @@
-"""The command `favor-data`: build, verify, cache, plan."""
+"""The command `favor-data`: one word a subcommand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ usage: favor-data COMMAND …
   build SOURCE… --output OUT   decode, align, encode: videos in, a corpus out
   verify OUT                   check a corpus against itself, byte for byte
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
-  plan PILOT --hours N         what a corpus of that size takes, from a small one
+  estimate PILOT --hours N     what a corpus of that size takes, from a small one
   recipe NAME …                a public set as downloaded: its manifest, for build
   score --task T --answers F   a model's answers: AVEB's numbers
 
@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "build": _build,
         "verify": _verify,
         "cache": _cache,
+        "estimate": _estimate,
         "plan": _plan,
         "recipe": _recipe,
         "score": _score,
@@ -127,10 +128,15 @@ def _cache(arguments: list[str]) -> int:
     return run(arguments)
 
 
-def _plan(arguments: list[str]) -> int:
+def _estimate(arguments: list[str]) -> int:
     from pipelines.commands.make.estimate import run
 
     return run(arguments)
+
+
+def _plan(arguments: list[str]) -> int:
+    print("favor-data: plan is called estimate now; the old name goes with the next version", file=sys.stderr)
+    return _estimate(arguments)
 
 
 def _recipe(arguments: list[str]) -> int:

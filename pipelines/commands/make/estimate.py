@@ -1,4 +1,4 @@
-"""`favor-data plan`: what a corpus of any size takes, from a small one built on the same kind of machine."""
+"""`favor-data estimate`: what a corpus of any size takes, from a small one built on the same machines."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Pilot:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Prints the plan; exit status 0.
+    """Prints the estimate; exit status 0.
 
     Raises:
         UsageError: unusable arguments.
@@ -91,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="favor-data plan", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="favor-data estimate", description=__doc__, allow_abbrev=False)
     parser.add_argument("pilot", metavar="PILOT", help="a corpus built with the same options")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="what is to be built, as for build")
     parser.add_argument("--hours", type=float, help="hours of media, instead of SOURCEs")

@@ -58,7 +58,7 @@ def test_the_bottleneck_is_what_the_others_wait_for(stages: dict[str, float], na
 
 
 def test_no_corpus_is_a_users_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", str(tmp_path), "--hours", "10"]) == 2
+    assert main(["estimate", str(tmp_path), "--hours", "10"]) == 2
     assert "build a small one first" in capsys.readouterr().err
 
 
@@ -74,7 +74,7 @@ def test_the_arithmetic_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[s
     }  # fmt: skip
     (tmp_path / "corpus.json").write_text(json.dumps(corpus))
     (tmp_path / "index.parquet").write_bytes(bytes(60_000))
-    command = ["plan", str(tmp_path), "--hours", "1000", "--machines", "10", "--machine-price", "0.8"]
+    command = ["estimate", str(tmp_path), "--hours", "1000", "--machines", "10", "--machine-price", "0.8"]
     assert main(command) == 0
     said = capsys.readouterr().out
     assert "1,000.0 h / 2.00 = 500.0 h; on 10: 2.1 days" in said
@@ -82,3 +82,7 @@ def test_the_arithmetic_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "120,000 samples x at most 10 kB = 1.2 GB" in said
     assert "500.0 machine-hours x 0.8 = 400" in said
     assert "slowest           decoding" in said
+    assert main(["plan", *command[1:]]) == 0  # its name until 0.1
+    told = capsys.readouterr()
+    assert told.out == said
+    assert "plan is called estimate now" in told.err
