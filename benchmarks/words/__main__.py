@@ -122,7 +122,6 @@ def lines(minutes: float, model: Path) -> Iterator[str]:
         spoken = sum(len(file.text.split()) for file in files)
         length = sum(file.seconds for file in files) / 60
         yield f"| {name} | {len(files)} | {length:.1f} | {spoken} | " + " | ".join(shares) + " |"
-        print(f"{name}: {shares}", file=sys.stderr, flush=True)
     yield from _speed(found)
     yield from _times(list(sets.items())[1], heard, list(found))
     yield from _invented(found)
@@ -164,7 +163,6 @@ def _invented(found: dict[str, System]) -> Iterator[str]:
     for name, sound in sounds.items():
         rates = [len(text_of(system(sound)).split()) * 30 for system in found.values()]
         yield f"| {name} | " + " | ".join(f"{rate:.0f}" for rate in rates) + " |"
-        print(f"{name}: {rates}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -174,7 +172,10 @@ def main() -> int:
     parser.add_argument("--model", type=Path, default=Path(get_model_path()))
     parser.add_argument("--write", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    tables = "\n".join(lines(arguments.minutes, arguments.model)) + "\n"
+    tables = ""
+    for line in lines(arguments.minutes, arguments.model):
+        print(line, file=sys.stderr, flush=True)
+        tables += f"{line}\n"
     if arguments.write:
         page = arguments.write.read_text(encoding="utf-8").partition(MARK)[0]
         arguments.write.write_text(f"{page}{MARK}\n{tables}", encoding="utf-8")
