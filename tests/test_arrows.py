@@ -51,6 +51,7 @@ FLOORS = {
         "storage",
         "metrics records placement",
         "products settings",
+        "tasks",
         "keep members",
         "build changes",
         "steps",

@@ -27,9 +27,8 @@ from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
 from pipelines.products import PLACEMENT, WORDS, Stream
 from pipelines.records import Rejection
-from pipelines.steps.needs import Need
-from pipelines.steps.tasks import Heard, Hearing, Piece, Task, Tasks, hearing_of, tasks_of
 from pipelines.storage import fetch
+from pipelines.tasks import Heard, Hearing, Need, Piece, Task, Tasks, hearing_of, tasks_of
 from schemas.grid import Grid
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
 from schemas.reasons import MediaError, Stage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import apache_beam as beam
 
@@ -13,26 +12,9 @@ from pipelines.placement import from_bytes
 from pipelines.products import STREAM_OF, Product, Products, Stream
 from pipelines.records import PlannedSample
 from pipelines.storage.cache import Cache
-from schemas.grid import Grid, ns_to_seconds
+from pipelines.tasks import Need
+from schemas.grid import ns_to_seconds
 from schemas.sample import Source
-
-
-@dataclass(frozen=True)
-class Need:
-    """The products that one sample lacks of one stream of one file.
-
-    `content`: as schemas.sample.Source has it. `seconds`: the sample's share in the progress bar. `sound_ns`:
-    the length of the file, if it has sound.
-    """
-
-    sample: str
-    uri: str
-    content: str
-    stream: Stream
-    grid: Grid
-    products: tuple[Product, ...]
-    seconds: float
-    sound_ns: int = 0
 
 
 @beam.typehints.with_input_types(PlannedSample)

@@ -23,7 +23,7 @@ from pipelines.products import WORDS
 from pipelines.records import Rejection
 from pipelines.steps.decode import Outcome
 from pipelines.steps.featurize import free_cores
-from pipelines.steps.tasks import Heard, Piece
+from pipelines.tasks import Heard, Piece
 from schemas.reasons import Reason, Stage
 
 if TYPE_CHECKING:

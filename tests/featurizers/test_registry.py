@@ -24,7 +24,6 @@ from schemas.media import Modality
         ("clip:", {}, "KIND one of whisper, clip, siglip"),
         ("whisper:huge", {}, "one of tiny.en, tiny"),
         ("whisper:random:huge", {}, "SIZE one of tiny.en, tiny"),
-        ("whisper:random:tiny", {"transcribe": True}, "knows no words"),
         ("clip:random:vit-h", {}, "random:vit-b-32, random:vit-l-14"),
         ("clip:random:vit-b-32", {"fit": "stretch"}, "crop or squash"),
         ("clip:random:vit-b-32", {"clip_tokens": "all"}, "patch, cls or pool:NxN"),

@@ -12,8 +12,8 @@ from pipelines.metrics.progress import Progress
 from pipelines.products import PLACEMENT, Products, Stream
 from pipelines.records import Rejection
 from pipelines.steps.decode import OUTCOMES, DecodeMedia, Slot
-from pipelines.steps.needs import Need
 from pipelines.storage.cache import Cache
+from pipelines.tasks import Need
 from schemas.grid import Grid, Span
 from schemas.reasons import Reason, Stage
 

@@ -8,8 +8,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipelines.products import WINDOW_NS, Product, Products, Stream
-from pipelines.steps.needs import Need
 from schemas.grid import Grid, cut
+
+
+@dataclass(frozen=True)
+class Need:
+    """The products that one sample lacks of one stream of one file.
+
+    `content`: as schemas.sample.Source has it. `seconds`: the sample's share in the progress bar. `sound_ns`:
+    the length of the file, if it has sound.
+    """
+
+    sample: str
+    uri: str
+    content: str
+    stream: Stream
+    grid: Grid
+    products: tuple[Product, ...]
+    seconds: float
+    sound_ns: int = 0
 
 
 @dataclass
