@@ -94,10 +94,11 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--sizes", nargs="+", choices=UNTRAINED, default=list(UNTRAINED))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     dtype = choose("cpu").dtype
-    for size in ("vit-b-32", "vit-l-14"):
+    for size in arguments.sizes:
         taken: dict[str, list[float]] = {}
         with torch.inference_mode():
             runs = contestants(size, dtype)
