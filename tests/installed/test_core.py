@@ -15,7 +15,14 @@ from tests.installed.conftest import Environment
 from tests.installed.declared import CORE, EXTRAS, ROOT
 from tests.installed.test_wheel import READ
 
-IMPORTS = {"apache-beam": "apache_beam", "openai-whisper": "whisper", "pillow": "PIL"}
+IMPORTS = {
+    "apache-beam": "apache_beam",
+    "openai-whisper": "whisper",
+    "pillow": "PIL",
+    "pillow-heif": "pillow_heif",
+    "pillow-jxl-plugin": "pillow_jxl",
+    "silero-vad": "silero_vad",
+}
 
 
 def modules(requirements: list[str]) -> set[str]:
