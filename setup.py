@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 ROOMS = [
     "decoders",
+    "examples",
     "favor_data",
     "featurizers",
     "loaders",

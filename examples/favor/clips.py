@@ -6,10 +6,13 @@
     question "what sounds , and which colour is shown meanwhile ?"  answer "drum yellow"
 
 Colours of different steps are independent: who looks at another step than the sound's guesses, one in four.
+
+    python -m examples.favor.clips FOLDER
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import dataclass
 from fractions import Fraction
@@ -124,3 +127,17 @@ def _sound(name: str, random: np.random.Generator) -> npt.NDArray[np.float64]:
         case _:
             rising = 2 * np.pi * pitch * (1500 * time + 2500 * time**2)
             return np.asarray(0.25 * np.sin(rising) * np.sin(np.pi * time / 0.4))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m examples.favor.clips", description="Makes up clips.")
+    parser.add_argument("folder", type=Path, help="for the clips and their manifest.jsonl")
+    parser.add_argument("--train", type=int, default=12, help="clips to learn from (%(default)s)")
+    parser.add_argument("--test", type=int, default=4, help="and to be asked about, test-… (%(default)s)")
+    parser.add_argument("--pairings", type=int, default=1, help="other clips' sound each runs with, too")
+    options = parser.parse_args()
+    print(write_clips(options.folder, {"train": options.train, "test": options.test}, options.pairings))
+
+
+if __name__ == "__main__":
+    main()
