@@ -4,6 +4,8 @@ The states are random, under the published names. Most cases are an eighth as wi
 published shapes, Vicuna's width apart: float64 takes its time.
 """
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional
@@ -32,7 +34,7 @@ def released_state(beats=False, width=96, sound=160):
     """FAVOR's trained parameters, or video-SALMONN's."""
     torch.manual_seed(3)
     joint = width * (3 if beats else 2)
-    state = {}
+    state: dict[str, Any] = {}
     linear(state, "speech_pre_qformer_proj", width, sound)
     norm(state, "ln_video", joint)
     state["video_frame_position_embedding.weight"] = torch.randn(4096, joint)
@@ -180,6 +182,7 @@ def check(llm, sample, seen, heard, image=False, beats=False, width=96, sound_wi
     beside = None
     if beats:
         beside = torch.zeros(2, steps + 13, 32, width, dtype=torch.double)
+        assert second is not None
         beside[0, :steps, :25] = second
     with torch.no_grad():
         tokens, _ = model.tokens(batch, beside)
