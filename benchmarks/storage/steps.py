@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
+from importlib.util import find_spec
 
 from loaders.corpus import open_corpus
 from loaders.dataset import CorpusDataset
 
-try:
-    from pipelines.commands.command import main
-except ImportError:  # a checkout from before the rooms
-    from pipelines.command import main  # type: ignore[import-untyped, no-redef]
+ROOMS = find_spec("pipelines.commands") is not None  # older checkouts have one file
+main = import_module("pipelines.commands.command" if ROOMS else "pipelines.command").main
 
 
 def say(*words: str) -> None:
