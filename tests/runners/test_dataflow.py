@@ -20,14 +20,14 @@ IMAGE = "europe-docker.pkg.dev/example/favor-data:1"
 
 @pytest.fixture(scope="module")
 def submitted(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from runners.dry_run import job
+    from runners.dry_run import proto_of
 
     folder = tmp_path_factory.mktemp("dataflow")
     (folder / "0.mp4").touch()
     accelerator = ["--accelerator", "type:nvidia-l4;count:1;install-nvidia-driver"]
     models = ["--whisper", "random:tiny", "--clip", "random:vit-b-32"]
     staged = ["--setup_file", str(ROOT / "setup.py"), "--sdk_container_image", IMAGE]
-    return job([str(folder), "--output", str(folder / "out"), *models, *accelerator, *staged])
+    return proto_of([str(folder), "--output", str(folder / "out"), *models, *accelerator, *staged])
 
 
 def test_workers_run_our_container_with_our_package(submitted: Any) -> None:
