@@ -27,20 +27,15 @@ def make_clips(folder: Path, first: int, count: int, seconds: float) -> None:
         film(folder / f"clip{number:05d}.mp4", scene, *sound, "-c:v", "libx264", "-preset", "ultrafast")
 
 
+def command(folder: Path, output: Path, *models: str) -> list[str]:
+    """A build, as a user types it."""
+    return [sys.executable, "-m", "pipelines", "build", str(folder), "--output", str(output), *models]
+
+
 def build(folder: Path, output: Path, models: list[str]) -> float:
     """Seconds of the whole command."""
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines",
-        "build",
-        str(folder),
-        "--output",
-        str(output),
-        *models,
-    ]
     start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command(folder, output, *models), check=True, capture_output=True)
     return time.perf_counter() - start
 
 

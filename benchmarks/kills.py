@@ -20,25 +20,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.growth import make_clips
+from benchmarks.growth import command, make_clips
 
 START_S = 4.0  # interpreter and imports, in which there is nothing to lose
 
 
 def start(folder: Path, output: Path) -> subprocess.Popen[bytes]:
     """A build in a process group of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines",
-        "build",
-        str(folder),
-        "--output",
-        str(output),
-    ]
-    command += ["--clip", "random:vit-b-32", "--whisper", "none", "--shard-size", "2MB"]
+    models = ["--clip", "random:vit-b-32", "--whisper", "none", "--shard-size", "2MB"]
     return subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(folder, output, *models),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 

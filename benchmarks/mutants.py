@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from benchmarks.growth import command
 from benchmarks.matrix import CASES, make
 
 SEEDS = [
@@ -71,19 +72,9 @@ def write_mutants(folder: Path, count: int, seed: int = 0) -> list[Path]:
 
 def build(folder: Path, output: Path) -> float:
     """Seconds of the whole command."""
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines",
-        "build",
-        str(folder),
-        "--output",
-        str(output),
-    ]
     start = time.perf_counter()
-    subprocess.run(
-        [*command, "--clip", "random:vit-b-32", "--clip-tokens", "cls", "--whisper", "none"], check=True
-    )
+    models = ["--clip", "random:vit-b-32", "--clip-tokens", "cls", "--whisper", "none"]
+    subprocess.run(command(folder, output, *models), check=True)
     return time.perf_counter() - start
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from examples.loops.task import begin, note, options
+from examples.loops.task import batches, begin, options
 
 
 def main() -> None:
@@ -24,16 +24,10 @@ def main() -> None:
         module.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         loader.load_state_dict(state["loader"])
-    taken = 0
-    while loader.epoch < given.epochs and taken != given.steps:
-        for batch in loader:
-            optimizer.zero_grad()
-            model(batch).backward()
-            optimizer.step()
-            note(given, dist.get_rank(), batch)
-            taken += 1
-            if taken == given.steps:
-                break
+    for batch in batches(given, loader, dist.get_rank()):
+        optimizer.zero_grad()
+        model(batch).backward()
+        optimizer.step()
     if dist.get_rank() == 0:  # the loader's state is the same on every rank
         state = {"model": module.state_dict(), "optimizer": optimizer.state_dict()}
         torch.save({**state, "loader": loader.state_dict()}, path)

@@ -17,7 +17,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
-from examples.loops.task import begin, note, options
+from examples.loops.task import batches, begin, options
 
 
 def main() -> None:
@@ -36,16 +36,10 @@ def main() -> None:
             model, optimizer, model_state_dict=states["model"], optim_state_dict=states["optimizer"]
         )
         loader.load_state_dict(json.loads(position.read_text(encoding="utf-8")))
-    taken = 0
-    while loader.epoch < given.epochs and taken != given.steps:
-        for batch in loader:
-            optimizer.zero_grad()
-            model(batch).backward()
-            optimizer.step()
-            note(given, dist.get_rank(), batch)
-            taken += 1
-            if taken == given.steps:
-                break
+    for batch in batches(given, loader, dist.get_rank()):
+        optimizer.zero_grad()
+        model(batch).backward()
+        optimizer.step()
     states = dict(zip(("model", "optimizer"), get_state_dict(model, optimizer), strict=True))
     save(states, checkpoint_id=folder)
     if dist.get_rank() == 0:

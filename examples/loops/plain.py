@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from examples.loops.task import begin, note, options
+from examples.loops.task import batches, begin, options
 
 
 def main() -> None:
@@ -17,16 +17,10 @@ def main() -> None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         loader.load_state_dict(state["loader"])
-    taken = 0
-    while loader.epoch < given.epochs and taken != given.steps:
-        for batch in loader:
-            optimizer.zero_grad()
-            model(batch).backward()
-            optimizer.step()
-            note(given, 0, batch)
-            taken += 1
-            if taken == given.steps:
-                break
+    for batch in batches(given, loader, 0):
+        optimizer.zero_grad()
+        model(batch).backward()
+        optimizer.step()
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "loader": loader.state_dict()}
     torch.save(state, path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -55,3 +56,15 @@ def note(options: argparse.Namespace, rank: int, batch: AudioVisualBatch) -> Non
     seen = [sample.id for sample in batch.samples if not sample.fill]
     with (options.run / f"seen-{rank}.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(seen) + "\n")
+
+
+def batches(options: argparse.Namespace, loader: CorpusLoader, rank: int) -> Iterator[AudioVisualBatch]:
+    """Of all epochs, or of as many steps as were asked for; notes each when its step is done."""
+    taken = 0
+    while loader.epoch < options.epochs and taken != options.steps:
+        for batch in loader:
+            yield batch
+            note(options, rank, batch)
+            taken += 1
+            if taken == options.steps:
+                break

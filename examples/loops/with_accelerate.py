@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from accelerate import Accelerator
 
-from examples.loops.task import begin, note, options
+from examples.loops.task import batches, begin, options
 
 
 def main() -> None:
@@ -21,16 +21,10 @@ def main() -> None:
     folder = given.run / "checkpoint"
     if folder.exists():
         accelerator.load_state(folder)
-    taken = 0
-    while loader.epoch < given.epochs and taken != given.steps:
-        for batch in loader:
-            optimizer.zero_grad()
-            accelerator.backward(model(batch.to(accelerator.device)))
-            optimizer.step()
-            note(given, accelerator.process_index, batch)
-            taken += 1
-            if taken == given.steps:
-                break
+    for batch in batches(given, loader, accelerator.process_index):
+        optimizer.zero_grad()
+        accelerator.backward(model(batch.to(accelerator.device)))
+        optimizer.step()
     accelerator.save_state(folder)
     accelerator.end_training()
 
