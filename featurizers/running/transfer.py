@@ -20,7 +20,7 @@ def upload(rows: Sequence[npt.NDArray[Any]], shape: tuple[int, ...], device: str
         rows: at most shape[0], of one dtype; each at most shape[1] long.
     """
     cuda = device.startswith("cuda")
-    number = torch.from_numpy(rows[0][:0]).dtype
+    number = torch.from_numpy(rows[0][:0].copy()).dtype
     host = torch.empty(shape, dtype=number, pin_memory=cuda)
     for place, row in zip(host.numpy(), rows, strict=False):
         place[: len(row)] = row
