@@ -14,6 +14,7 @@ ROOMS = [
     "recipes",
     "schemas",
     "scores",
+    "signals",
     "storage",
 ]
 

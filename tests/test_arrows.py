@@ -14,8 +14,9 @@ MAY_IMPORT = {
     "loaders": {"schemas", "storage"},
     "recipes": {"schemas"},
     "scores": {"schemas"},
+    "signals": {"schemas"},
     "storage": set(),
-    "pipelines": {"schemas", "storage", "decoders", "featurizers", "recipes", "scores"},
+    "pipelines": {"schemas", "storage", "decoders", "featurizers", "recipes", "scores", "signals"},
     "favor_data": {"schemas", "storage", "decoders", "featurizers", "loaders", "pipelines"},  # the front door
 }
 ROOMS = set(MAY_IMPORT)
@@ -27,6 +28,7 @@ FORBIDDEN = {
     "featurizers": {"av", "decord"},
     "recipes": {"torch", "torchaudio", "apache_beam", "av", "transformers", "whisper"},
     "scores": {"torch", "torchaudio", "apache_beam", "av", "transformers", "whisper"},
+    "signals": {"apache_beam", "av", "decord", "transformers", "whisper"},
     "storage": {"torch", "torchaudio", "apache_beam", "av", "transformers", "whisper"},
 }
 BEAM_IN_FEATURIZERS = {"model_handler.py"}
@@ -60,6 +62,7 @@ FLOORS = {
         "commands",
         "__main__",
     ],
+    "signals": ["signal", "sound picture together", "registry"],
     "scores": ["answers", "measure", "evalai", "words captions questions", "score"],
     "recipes": [
         "errors",

@@ -1,0 +1,1 @@
+"""Of pictures alone."""

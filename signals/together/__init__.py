@@ -1,0 +1,1 @@
+"""Of sound and pictures that belong together, or do not."""
