@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
@@ -23,11 +24,11 @@ from decoders.streams.picture import ToRGB
 from decoders.streams.still import animation
 from decoders.streams.video import FullReader, NotExactError, SelectiveReader, TimedFrame
 from decoders.streams.waveform import SpanWaveform
-from decoders.timeline import webp
+from decoders.timeline import webp, windows
 from decoders.timeline.container import open_media, stream_at
 from decoders.timeline.selective import Plan, plan, share
 from decoders.timeline.timeline import Timeline, read_timeline
-from schemas.grid import SECOND_NS, Nanoseconds, Span
+from schemas.grid import SECOND_NS, FrameAt, Grid, Nanoseconds, Span
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason
 from schemas.remarks import Remark
@@ -149,13 +150,19 @@ class Pictures:
         wishes = []
         for clip, request in enumerate(requests):
             if request.frames:
-                self._collectors[clip] = FrameCollector(request.grid)
-                times = request.grid.frame_times_ns(self._timeline.duration_ns).tolist()
-                wishes += [_Wish(time_ns, clip, step) for step, time_ns in enumerate(times)]
+                times = self._instants(request.grid).tolist()
+                self._collectors[clip] = FrameCollector(request.grid, len(times))
+                wishes += [_Wish(time_ns, clip, step) for step, time_ns in enumerate(times) if time_ns >= 0]
         self._wishes = sorted(wishes, reverse=True)
-        self._left = {clip: collector.grid.steps for clip, collector in self._collectors.items()}
+        self._left = Counter(wish.clip for wish in wishes)
         self._frames = self._read()
         return self._frames
+
+    def _instants(self, grid: Grid) -> Nanoseconds:
+        """When each step's frame is on screen; -1: it has none."""
+        if grid.frame_at is FrameAt.FAVOR:
+            return windows.frame_times_ns(self._timeline, grid.span)
+        return grid.frame_times_ns(self._timeline.duration_ns)
 
     def _read(self) -> Generator[_Shown]:
         """The frames on screen at the wished instants, and possibly others; none is missing."""

@@ -30,7 +30,8 @@ class Clip:
             there is none; a still picture's one step; None where the file has no pictures.
         frame_times: float64 [steps], seconds of the media's time; NaN where a step has no frame.
         sound: float32 [samples], mono, 16 kHz, from the span's first instant; None where the file has none.
-        visual_mask, audio_mask: bool [steps], the step has a frame, has sound.
+        visual_mask, audio_mask: bool [steps], the step has a frame, has sound. By `favor` there are two
+            frames a second of the video's own, not always as many as steps of sound.
         remarks: what the media have about them, as KEY.json has it (schemas/remarks.py).
     """
 
@@ -118,7 +119,7 @@ def _clip(name: str, decoded: DecodedClip, image: bool) -> Clip:
     grid, frames, audio = decoded.grid, decoded.frames, decoded.audio
     none = np.zeros(grid.steps, np.bool_)
     pictures: npt.NDArray[Any] | None = None
-    times = np.full(grid.steps, np.nan)
+    times = np.full(grid.steps if frames is None else len(frames.frame_of_step), np.nan)
     if frames is not None:
         mask = frames.frame_of_step >= 0
         times[mask] = frames.pts_ns[mask] / 1e9

@@ -77,12 +77,13 @@ class ClipEncoder:
     def _sound(self, clip: Clip) -> tuple[Features, list[int]]:
         assert clip.sound is not None
         [made] = self._encoder.encode([clip.sound])
-        return made, list(range(clip.steps))
+        return made, list(range(len(clip.audio_mask)))
 
     def _pictures(self, clip: Clip) -> tuple[Features, list[int]]:
         """Pictures that are the same once they are prepared are encoded once."""
         assert clip.frames is not None
-        transform = self.featurizer.frame_transform()
+        described = self.featurizer
+        transform = described.still_transform() if clip.is_image else described.frame_transform()
         assert transform is not None, "an encoder of pictures prepares them"
         shown = [np.asarray(transform(frame)) for frame in clip.frames[clip.visual_mask]]
         firsts, numbers = distinct(shown)

@@ -97,6 +97,14 @@ class Featurizer(abc.ABC):
         """
         return None
 
+    def still_transform(self) -> FrameTransform | None:
+        """The same for a still picture, where it is prepared otherwise.
+
+        Raises:
+            ModelUnavailable: as `frame_transform`.
+        """
+        return self.frame_transform()
+
     @abc.abstractmethod
     def rows(self, item: npt.NDArray[Any]) -> int:
         """How many encoder rows (frames, 30 s windows) an input costs."""

@@ -110,7 +110,7 @@ def resolve(
         spec: KIND:MODEL.
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: auto, float32, bfloat16 or float16.
-        fit: crop or squash (pictures).
+        fit: crop, squash or favor (pictures).
         clip_tokens: patch, cls or pool:NxN (pictures).
         prompt: what a Q-Former reads beside the picture (InstructBLIP).
         gpu_workers: other machines, which have NVIDIA GPUs, do the work.

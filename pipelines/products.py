@@ -85,7 +85,7 @@ class Products:
 
     def names(self) -> list[str]:
         """What two builds must share for a sample of one to stand in the other."""
-        return sorted(f"{p.stream}/{p.name}/{p.fingerprint}/{self.frame_at}" for p in self.all)
+        return sorted(f"{p.stream}/{p.name}/{p.fingerprint}/{self.frame_at.rule}" for p in self.all)
 
     def wanted(self, sample: PlannedSample) -> Iterator[tuple[Product, str]]:
         """(product, cache key) of everything that a sample of its modalities could hold."""

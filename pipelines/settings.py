@@ -14,7 +14,7 @@ from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
 from schemas.reasons import Reason
 
 KEEPS = ("frames", "audio")
-FITS = ("crop", "squash")
+FITS = ("crop", "squash", "favor")
 _UNITS = {
     "": 1,
     "B": 1,

@@ -47,7 +47,7 @@ def cache_key(source: str, stream: str, grid: Grid | None, fingerprint: str) -> 
             "source": source,
             "stream": stream,
             "span": [grid.span.start_ns, grid.span.end_ns] if grid else None,
-            "frame_at": grid.frame_at.value if grid and stream == "frames" else None,
+            "frame_at": grid.frame_at.rule if grid and stream == "frames" else None,
             "fingerprint": fingerprint,
         }
     )

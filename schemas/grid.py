@@ -7,6 +7,7 @@ are all exact. Time zero is the container's earliest presentation time. Spans ar
     steps      |   0   |   1   |   2   |   3   | ...   0.5 s each, the last may reach past `end`
     vectors    |25     |25     |25     |25     | ...   Whisper's 50 Hz
     frames         ^       ^       ^       ^           `center`; `start` takes the step's first instant
+           ^      ^^      ^^      ^^      ^            `favor`: the first and the last of every second
 """
 
 from __future__ import annotations
@@ -29,15 +30,21 @@ Nanoseconds = npt.NDArray[np.int64]
 
 
 class FrameAt(enum.StrEnum):
-    """Which instant of a step picks its frame.
+    """Which frame a step takes: the one on screen at an instant of it, or by FAVOR's rule.
 
-    `FAVOR` is the rule of FAVOR's published inference code (arXiv 2310.05863): the first and the
-    last frame of every whole second.
+    `FAVOR` is the rule of FAVOR's released code (arXiv 2310.05863): the first and the last frame of every
+    second of the video's own time (decoders/timeline/windows.py), as many as that makes: not always two a
+    second of the grid.
     """
 
     CENTER = "center"
     START = "start"
     FAVOR = "favor"
+
+    @property
+    def rule(self) -> str:
+        """Its name in cache keys, with a version where the same name has meant another choice."""
+        return "favor-2" if self is FrameAt.FAVOR else self.value
 
 
 def seconds_to_ns(seconds: float | int | str | Decimal) -> int:
@@ -109,6 +116,9 @@ class Grid:
         Args:
             end_ns: where the medium ends. A step whose centre lies past it takes the middle of its covered
                 part.
+
+        Raises:
+            ValueError: FAVOR's rule, which needs the frames' times.
         """
         starts = self.step_starts_ns()
         match self.frame_at:
@@ -120,9 +130,7 @@ class Grid:
             case FrameAt.START:
                 return starts
             case FrameAt.FAVOR:
-                # Even steps open a whole second; odd steps close it: the last instant before the next.
-                opens = np.arange(self.steps) % 2 == 0
-                return np.where(opens, starts, starts + STEP_NS - 1)
+                raise ValueError("FAVOR's rule picks frames by their own times, not by an instant")
 
 
 def cut(duration_ns: int, clip_ns: int) -> list[Span]:

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from decoders.processes import shared_memory
-from schemas.grid import Grid
+from decoders.timeline.windows import most_steps
+from schemas.grid import FrameAt, Grid
 from schemas.media import DecodedAudio, DecodedClip, DecodedFrames, MediaInfo
 
 Buffer = bytes | memoryview
@@ -185,11 +186,12 @@ def unpack_clip(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]
         clip = _unpacked(grid, header, buffers)
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration, OverflowError) as error:
         raise BrokenMessageError(f"a clip that cannot be read: {error}") from error
-    parts = [part for part in (clip.frames, clip.audio) if part is not None]
-    if any(part.mask.shape != (grid.steps,) for part in parts):
+    if clip.audio is not None and clip.audio.mask.shape != (grid.steps,):
         raise BrokenMessageError("a clip of another length")
     if clip.frames is not None:
-        if clip.frames.pts_ns.shape != (grid.steps,):
+        steps = len(clip.frames.frame_of_step)
+        fits = 0 < steps <= most_steps(grid.span) if grid.frame_at is FrameAt.FAVOR else steps == grid.steps
+        if not fits or clip.frames.pts_ns.shape != (steps,):
             raise BrokenMessageError("a clip of another length")
         last = int(clip.frames.frame_of_step.max(initial=-1))
         if any(len(column) <= last for column in clip.frames.prepared.values()):

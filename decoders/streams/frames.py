@@ -17,10 +17,12 @@ Prepared = Mapping[str, "npt.NDArray[np.generic] | bytes"]
 class FrameCollector:
     """Collects a span's frames in order of time."""
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, steps: int | None = None) -> None:
+        """`steps`: how many frames are wanted, where not one a step of the grid."""
         self.grid = grid
-        self._frame_of_step = np.full(grid.steps, -1, np.int32)
-        self._pts_ns = np.full(grid.steps, -1, np.int64)
+        steps = grid.steps if steps is None else steps
+        self._frame_of_step = np.full(steps, -1, np.int32)
+        self._pts_ns = np.full(steps, -1, np.int64)
         self._prepared: list[Prepared] = []
         self._last: Prepared | None = None
 

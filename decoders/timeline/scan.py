@@ -260,6 +260,8 @@ class Scan:
             ordered,
             ranks is not None,
             self._whole_from(),
+            self.stream.start_time,
+            self.stream.duration,
         )
 
     def _whole_from(self) -> int:

@@ -33,6 +33,8 @@ class Track:
         ranked: the pictures' types say in which order an ordered stream shows its packets, so that `pts`
             are presentation times all the same.
         whole_from: the first packet whose picture is whole; what the decoder makes of earlier ones is not.
+        header_start, header_duration: ticks, as the demuxer has them of the stream; None where it has none
+            (Matroska: no duration).
     """
 
     index: int
@@ -53,3 +55,5 @@ class Track:
     ordered: bool
     ranked: bool
     whole_from: int
+    header_start: int | None = None
+    header_duration: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from featurizers.errors import ModelUnavailable
 from featurizers.featurizer import Arithmetic, Featurizer
 from featurizers.running import checkpoints
-from featurizers.vision.frames import Crop, Squash
+from featurizers.vision.frames import Crop, Released, Squash
 from featurizers.vision.preprocessing import Preprocessing
 from featurizers.vision.tokens import PATCH, Tokens
 from schemas.features import Fingerprint
@@ -21,19 +21,19 @@ from schemas.media import FrameTransform, Modality
 if TYPE_CHECKING:
     from featurizers.vision.tower import VisionTower
 
-FITS = ("crop", "squash")
+FITS = ("crop", "squash", "favor")
 BATCH_CPU, BATCH_GPU = 8, 256
 
 
 @dataclass(frozen=True)
 class VisionFeaturizer(Featurizer):
-    """uint8 [n, size, size, 3] frames (as `frame_transform` makes them) -> float16 [n, tokens, d].
+    """[n, size, size, 3] frames (as `frame_transform` makes them) -> float16 [n, tokens, d].
 
     Attributes:
         model: Hugging Face id, or local directory of a transformers checkpoint.
         arithmetic: resolved device and dtype.
-        fit: "crop" (the model's own preprocessing) or "squash" (the whole picture at the encoder's
-            size, as FAVOR's published code does).
+        fit: "crop" (the model's own preprocessing), "squash" (the whole picture at the encoder's size), or
+            "favor": that, as FAVOR's released code resizes (featurizers/vision/frames.py, Released).
         tokens: which of the last hidden state's are kept.
     """
 
@@ -45,7 +45,7 @@ class VisionFeaturizer(Featurizer):
 
     def __post_init__(self) -> None:
         if self.fit not in FITS:
-            raise ModelUnavailable(f"unknown fit {self.fit!r}: choose {' or '.join(FITS)}")
+            raise ModelUnavailable(f"unknown fit {self.fit!r}: choose {', '.join(FITS)}")
 
     @property
     def untrained(self) -> bool:
@@ -81,16 +81,22 @@ class VisionFeaturizer(Featurizer):
             "mean": list(pre.mean),
             "std": list(pre.std),
         }
-        fit = self.fit if pre.shortest is not None else "squash"
+        fit = "squash" if self.fit == "crop" and pre.shortest is None else self.fit
         if fit == "crop":
             options["shortest"] = pre.shortest
         return Fingerprint(self.kind, self.weights_digest(), f"clip-{fit}-1", self.arithmetic.dtype, options)
 
     def frame_transform(self) -> FrameTransform:
         pre = self.preprocessing()
+        if self.fit == "favor":
+            return Released(pre.size)
         if self.fit == "squash" or pre.shortest is None:
             return Squash(pre.size, pre.resample)
         return Crop(pre.shortest, pre.size, pre.resample)
+
+    def still_transform(self) -> FrameTransform:
+        made = self.frame_transform()
+        return replace(made, still=True) if isinstance(made, Released) else made
 
     def rows(self, item: npt.NDArray[Any]) -> int:
         return len(item)

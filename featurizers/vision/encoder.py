@@ -17,6 +17,8 @@ from featurizers.running.batches import FixedBatches
 from featurizers.vision.description import BATCH_CPU, BATCH_GPU, VisionFeaturizer
 from featurizers.vision.tokens import Tokens
 
+_NUMBERS = (np.uint8, np.float32)
+
 
 def load(featurizer: VisionFeaturizer) -> VisionEncoder:
     """The encoder that a featurizer describes.
@@ -32,18 +34,20 @@ def load(featurizer: VisionFeaturizer) -> VisionEncoder:
         raise ModelUnavailable(f"{tokens}: {model!r} has only {side}x{side} patches")
     classes = tower.class_token is not None
     if tokens.kind == "cls" and not classes:
-        raise ModelUnavailable(f"cls: {model!r} has no class token; choose patch or pool:NxN")
+        raise ModelUnavailable(f"cls: {model!r} has no class token; choose patch, all or pool:NxN")
 
     def forward(frames: Sequence[npt.NDArray[Any]], size: int) -> torch.Tensor:
         return take(tokens, tower(frames, size), classes)
 
-    return VisionEncoder(forward, pre.size, (tokens.count(side), tower.width), featurizer.arithmetic)
+    return VisionEncoder(forward, pre.size, (tokens.count(side, classes), tower.width), featurizer.arithmetic)
 
 
 def take(tokens: Tokens, hidden: torch.Tensor, class_token: bool) -> torch.Tensor:
     """[n, patches, d], after a class token if there is one -> [n, tokens, d]."""
     if tokens.kind == "cls":
         return hidden[:, :1]
+    if tokens.kind == "all":
+        return hidden
     patches = hidden[:, int(class_token) :]
     if tokens.grid is None:
         return patches
@@ -70,10 +74,16 @@ class VisionEncoder:
         self._lock = threading.Lock()
 
     def encode(self, inputs: Sequence[npt.NDArray[Any]]) -> list[Features]:
-        """uint8 [n, size, size, 3] -> float16 [n, tokens, d], each."""
+        """uint8, or float32 of the same scale, [n, size, size, 3] -> float16 [n, tokens, d], each."""
         for frames in inputs:
-            if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != (self.size, self.size, 3):
-                wanted = f"uint8 [n, {self.size}, {self.size}, 3]"
+            if (
+                frames.dtype not in _NUMBERS
+                or frames.ndim != 4
+                or frames.shape[1:] != (self.size, self.size, 3)
+            ):
+                wanted = f"uint8 or float32 [n, {self.size}, {self.size}, 3]"
                 raise ValueError(f"frames must be {wanted}, not {frames.dtype} {list(frames.shape)}")
+        if len({frames.dtype for frames in inputs}) > 1:
+            inputs = [frames.astype(np.float32) for frames in inputs]
         with self._lock:
             return [Features(array) for array in self.batches.run(inputs, self.row_shape, self._forward)]

@@ -44,13 +44,37 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Squash:
-    """uint8 [H, W, 3] -> [size, size, 3]: the whole picture, its aspect not kept (FAVOR, SigLIP)."""
+    """uint8 [H, W, 3] -> [size, size, 3]: the whole picture, its aspect not kept (SigLIP, EVA-CLIP)."""
 
     size: int
     resample: int = Image.Resampling.BICUBIC
 
     def __call__(self, rgb: Pixels) -> Pixels:
         return _resize(rgb, self.size, self.size, self.resample)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """uint8 [H, W, 3] -> float32 [size, size, 3]: the whole picture as FAVOR's released code resizes it.
+
+    Frames of a video: torch's bicubic without antialias, neither rounded nor cut at 0 and 255. Stills:
+    torchvision's Resize of a picture, which is Pillow's and antialiased.
+    """
+
+    size: int
+    still: bool = False
+
+    def __call__(self, rgb: Pixels) -> npt.NDArray[np.float32]:
+        if self.still:
+            picture = Image.fromarray(rgb).resize((self.size, self.size), Image.Resampling.BICUBIC)
+            return np.asarray(picture, np.float32)
+        import torch
+
+        pixels = torch.from_numpy(rgb.astype(np.float32)).permute(2, 0, 1)[None]
+        resized = torch.nn.functional.interpolate(
+            pixels, (self.size, self.size), mode="bicubic", align_corners=False
+        )
+        return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
 
 
 _TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "bilinear"}

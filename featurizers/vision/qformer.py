@@ -31,9 +31,10 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class EvaFeaturizer(VisionFeaturizer):
-    """The vision tower of a BLIP-2 or InstructBLIP checkpoint (EVA-CLIP ViT-g: 1408 wide).
+    """The vision tower of a BLIP-2 or InstructBLIP checkpoint (EVA-CLIP ViT-g, 1408 wide) and its last norm.
 
-    What a prompted Q-Former can be run on later, as often as there are questions.
+    With `tokens` all (257 of a picture of 224 pixels) it is what a Q-Former reads, prompted later as often as
+    there are questions.
     """
 
     kind: ClassVar[str] = "eva"

@@ -12,8 +12,8 @@ from featurizers.errors import ModelUnavailable
 class Tokens:
     """Which of the last hidden state's tokens are kept.
 
-    "patch": every patch token, row by row (the class token left out); "cls": the class token;
-    "pool:NxM": the patch grid averaged to N rows of M.
+    "patch": every patch token, row by row (the class token left out); "cls": the class token; "all": both,
+    the class token first, as FAVOR's Q-Former reads them; "pool:NxM": the patch grid averaged to N rows of M.
     """
 
     kind: str
@@ -21,22 +21,24 @@ class Tokens:
 
     @classmethod
     def parse(cls, text: str) -> Tokens:
-        """Raises ModelUnavailable for anything but patch, cls, pool:NxM."""
-        if text in ("patch", "cls"):
+        """Raises ModelUnavailable for anything but patch, cls, all, pool:NxM."""
+        if text in ("patch", "cls", "all"):
             return cls(text)
         match = re.fullmatch(r"pool:([1-9]\d{0,2})x([1-9]\d{0,2})", text)
         if match is None:
-            raise ModelUnavailable(f"unknown tokens {text!r}: choose patch, cls or pool:NxN (pool:4x4)")
+            raise ModelUnavailable(f"unknown tokens {text!r}: choose patch, cls, all or pool:NxN (pool:4x4)")
         return cls("pool", (int(match[1]), int(match[2])))
 
     def __str__(self) -> str:
         return self.kind if self.grid is None else f"pool:{self.grid[0]}x{self.grid[1]}"
 
-    def count(self, patches_a_side: int) -> int:
-        """Tokens a frame."""
+    def count(self, patches_a_side: int, class_token: bool) -> int:
+        """Tokens a frame of an encoder that has a class token, or has none."""
         if self.grid is not None:
             return self.grid[0] * self.grid[1]
-        return 1 if self.kind == "cls" else patches_a_side**2
+        if self.kind == "cls":
+            return 1
+        return patches_a_side**2 + int(class_token and self.kind == "all")
 
 
 PATCH = Tokens("patch")

@@ -36,13 +36,13 @@ class VisionTower:
         return self.positions.shape[-1]
 
     def __call__(self, frames: Sequence[npt.NDArray[np.uint8]], size: int) -> Tensor:
-        """[size, (1 +) patches, d] last hidden state of uint8 [side, side, 3] frames; black fills up."""
+        """[size, (1 +) patches, d] last hidden state of [side, side, 3] frames, 0 to 255; black fills up."""
         side = frames[0].shape[0]
         return self.tokens(upload(frames, (size, side, side, 3), self.arithmetic.device))
 
     @torch.inference_mode()
     def tokens(self, pixels: Tensor) -> Tensor:
-        """The same of uint8 [size, side, side, 3] on the device."""
+        """The same of [size, side, side, 3] on the device."""
         size, grid = len(pixels), pixels.shape[1] // self.patch
         x = pixels[:, : grid * self.patch, : grid * self.patch].float() * self.scale + self.shift
         x = x.to(self.arithmetic.torch_dtype).reshape(size, grid, self.patch, grid, self.patch, 3)

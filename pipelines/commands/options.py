@@ -76,12 +76,12 @@ class BuildOptions(PipelineOptions):
             "--fit",
             choices=FITS,
             default="crop",
-            help="CLIP's own preprocessing, or FAVOR's: the whole picture (%(default)s)",
+            help="CLIP's own preprocessing, the whole picture, or that as FAVOR resizes it (%(default)s)",
         )
         parser.add_argument(
             "--clip-tokens",
             default="patch",
-            metavar="patch|cls|pool:NxN",
+            metavar="patch|cls|all|pool:NxN",
             help="which tokens of a frame to keep (%(default)s)",
         )
         parser.add_argument(

@@ -62,8 +62,10 @@ class DecodeMedia(beam.DoFn):
     """
 
     def __init__(self, build: Build) -> None:
-        made = {name: featurizer.frame_transform() for name, featurizer in build.featurizers.items()}
-        self._transforms = {"jpeg": jpeg, **{name: one for name, one in made.items() if one}}
+        moving = {name: featurizer.frame_transform() for name, featurizer in build.featurizers.items()}
+        still = {name: featurizer.still_transform() for name, featurizer in build.featurizers.items()}
+        self._transforms = {"jpeg": jpeg, **{name: one for name, one in moving.items() if one}}
+        self._still_transforms = {"jpeg": jpeg, **{name: one for name, one in still.items() if one}}
         self._products = build.products
         self._cache = build.cache
         self._decoder = build.decoder
@@ -125,6 +127,8 @@ class DecodeMedia(beam.DoFn):
         wanted = {
             product.column or product.name for task in tasks.values() for product in task.products.values()
         }
+        is_image = any(stream is Stream.IMAGE for stream, _ in tasks)
+        transforms = self._still_transforms if is_image else self._transforms
         return DecodeJob(
             path=path,
             requests=tuple(
@@ -133,11 +137,11 @@ class DecodeMedia(beam.DoFn):
                 )
                 for grid in grids
             ),
-            transforms={name: made for name, made in self._transforms.items() if name in wanted},
+            transforms={name: made for name, made in transforms.items() if name in wanted},
             decoder=self._decoder,
             gpu=accelerators.own() if self._decoder == "nvdec" else 0,
             audio_track=self._audio_track,
-            is_image=any(stream is Stream.IMAGE for stream, _ in tasks),
+            is_image=is_image,
         )
 
     def _finish(self) -> Iterator[Any]:

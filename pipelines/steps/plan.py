@@ -140,7 +140,7 @@ def _timeline(info: MediaInfo, modality: Modality, grid: Grid) -> int:
         return 1
     if info.mended:
         return MENDED_VERSION
-    if modality is Modality.VIDEO and info.video is not None:
+    if modality is Modality.VIDEO and info.video is not None and grid.frame_at is FrameAt.CENTER:
         instants = grid.frame_times_ns(info.duration_ns)
         moved = instants != grid.frame_times_ns()  # a step that is covered for less than its half
         if (moved & (instants < info.video.end_ns)).any():

@@ -13,12 +13,12 @@ import pytest
 from pipelines.commands.command import main
 from tests.pipelines.conftest import manifest
 
-TOKENS = {"cls": 1, "patch": 16, "pool:2x2": 4}
+TOKENS = {"cls": 1, "patch": 16, "pool:2x2": 4, "all": 17}
 FRAME_AT = ("center", "start", "favor")
-FITS = ("crop", "squash")
+FITS = ("crop", "squash", "favor")
 # Each two of (frame_at, fit), (frame_at, tokens), (fit, tokens) once at least.
 ROWS = [
-    (frame_at, FITS[(row + column) % 2], tokens)
+    (frame_at, FITS[(row + column) % 3], tokens)
     for row, frame_at in enumerate(FRAME_AT)
     for column, tokens in enumerate(TOKENS)
 ]
@@ -50,7 +50,8 @@ def test_every_kind_of_sample(
             assert "clip.npy" not in members
             continue
         array = np.load(BytesIO(members["clip.npy"]))
-        steps = 1 if name.startswith("image") else record["steps"]
+        own = frame_at == "favor"  # two frames a second of the video's, whatever the sound's length
+        steps = 1 if name.startswith("image") else len(record["visual_mask"]) if own else record["steps"]
         assert array.shape == (steps, TOKENS[tokens], 16)
         assert len(pictures) == (1 if name.startswith("image") else sum(record["visual_mask"]))
     moving = json.loads(samples["video"]["json"])

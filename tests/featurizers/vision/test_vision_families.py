@@ -94,7 +94,9 @@ def test_siglip(siglip, pictures, dtype):
     agrees(encode(f"siglip:{siglip}", pictures, dtype=dtype), truth, dtype)
 
 
-def test_siglip_has_no_class_token(siglip):
+def test_siglip_has_no_class_token(siglip, pictures):
+    tokens = [encode(f"siglip:{siglip}", pictures, clip_tokens=kept) for kept in ("patch", "all")]
+    np.testing.assert_array_equal(*tokens)
     with pytest.raises(ModelUnavailable, match="no class token"):
         load(resolve("x", f"siglip:{siglip}", device="cpu", clip_tokens="cls"))
 
@@ -107,8 +109,9 @@ def test_eva(request, family, pictures, dtype):
     name = {"blip2": "Blip2", "instructblip": "InstructBlip"}[family]
     model = getattr(transformers, f"{name}ForConditionalGeneration").from_pretrained(path).eval()
     pixels = BlipImageProcessorPil.from_pretrained(path)(list(pictures), return_tensors="pt")["pixel_values"]
-    truth = model.vision_model(pixels).last_hidden_state[:, 1:].numpy()
-    agrees(encode(f"eva:{path}", pictures, dtype=dtype), truth, dtype)
+    truth = model.vision_model(pixels).last_hidden_state.numpy()
+    agrees(encode(f"eva:{path}", pictures, dtype=dtype), truth[:, 1:], dtype)
+    agrees(encode(f"eva:{path}", pictures, dtype=dtype, clip_tokens="all"), truth, dtype)
 
 
 @pytest.mark.parametrize("dtype", FLOOR)
