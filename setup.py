@@ -107,7 +107,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=[package for package in find_packages() if package.partition(".")[0] in ROOMS],
-    package_data={"favor_data": ["py.typed"]},
+    package_data={"decoders.processes": ["known.mp4"], "favor_data": ["py.typed"]},
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["favor-data = pipelines.commands.command:entry"]},

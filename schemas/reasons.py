@@ -43,3 +43,8 @@ class MediaError(Exception):
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
+
+
+class MachineError(Exception):
+    """The machine failed, or we did: processes, memory, descriptors, a GPU, a bug. One line; nothing about an
+    input follows from it."""

@@ -5,47 +5,24 @@ submit -> queue -> slot (a thread and its worker process) -> ticket -> consumer
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import os
 import pickle
-import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Self
+from pathlib import Path
+from typing import Self
 
+from decoders.cores import cores
 from decoders.limits import DEFAULT, Limits
-from decoders.processes import wire
-from decoders.processes.worker import DecodeJob, ProbeJob, Work
-from decoders.processes.zygote import PRELOAD_TO_DECODE, ZYGOTE
-from schemas.media import DecodedClip, MediaInfo
-from schemas.reasons import MediaError, Reason
+from decoders.processes.process import SuspectError, WorkerProcess
+from decoders.processes.worker import DecodeJob, ProbeJob
+from schemas.grid import SECOND_NS, Grid, Span
+from schemas.media import ClipRequest, DecodedClip, MediaInfo
+from schemas.reasons import MachineError, MediaError
 
-JOBS_PER_WORKER = 500  # then a fresh process: what a codec leaks goes with it
 AHEAD_BYTES = 64 << 20  # a worker: decoded and not yet taken, over all tickets
-
-
-_workers_at_work = 0
-_counting = threading.Lock()
-
-
-def workers_at_work() -> int:
-    """How many workers of this process's pools decode at this moment; those that wait for room do not."""
-    return _workers_at_work
-
-
-@contextlib.contextmanager
-def _at_work() -> Iterator[None]:
-    global _workers_at_work
-    with _counting:
-        _workers_at_work += 1
-    try:
-        yield
-    finally:
-        with _counting:
-            _workers_at_work -= 1
+PAUSES_S = (0.1, 1.0, 4.0)  # before a machine that failed is tried again
+KNOWN = str(Path(__file__).with_name("known.mp4"))  # 1 s, H.264 and AAC, made with the ffmpeg command
 
 
 class DecodeTicket(Iterator[DecodedClip]):
@@ -53,6 +30,7 @@ class DecodeTicket(Iterator[DecodedClip]):
 
     Raises (from `__next__`):
         MediaError: what decoding gave, or decoder_crashed, timed_out, too_large.
+        MachineError: no file's fault.
         RuntimeError: a transform raised; with its traceback.
     """
 
@@ -63,6 +41,7 @@ class DecodeTicket(Iterator[DecodedClip]):
         self._ready: deque[tuple[DecodedClip, int]] = deque()
         self._error: Exception | None = None
         self._started = self._finished = False
+        self._delivered = 0
 
     def __next__(self) -> DecodedClip:
         return self._pool._take(self)
@@ -80,7 +59,7 @@ class DecoderPool:
         if workers < 1:
             raise ValueError("a pool needs at least one worker")
         self.limits = limits
-        self._cores = len(os.sched_getaffinity(0))
+        self._cores = cores()
         self._state = threading.Condition()
         self._queue: deque[DecodeTicket] = deque()
         self._ahead = 0  # bytes decoded and not yet taken
@@ -107,6 +86,7 @@ class DecoderPool:
 
         Raises:
             MediaError: its own, or decoder_crashed, timed_out, too_large.
+            MachineError: not the file's fault.
         """
         ticket = self._submit(ProbeJob(path, audio_track))
         for _ in ticket:
@@ -198,8 +178,13 @@ class DecoderPool:
     def _deliver(self, ticket: DecodeTicket, clip: DecodedClip, size: int) -> None:
         with self._state:
             ticket._ready.append((clip, size))
+            ticket._delivered += 1
             self._ahead += size
             self._state.notify_all()
+
+    def _wait_for_close(self, seconds: float) -> None:
+        with self._state:
+            self._state.wait_for(lambda: self._closed, seconds)
 
     def _finish(self, ticket: DecodeTicket, error: Exception | None = None) -> None:
         with self._state:
@@ -209,113 +194,76 @@ class DecoderPool:
 
 
 class _Slot:
-    """One thread's worker process: started when first needed, replaced when it dies, hangs or grows old."""
+    """One thread's worker process."""
 
     def __init__(self, pool: DecoderPool) -> None:
         self.pool = pool
-        self.limits = pool.limits
+        self.process = WorkerProcess(pool.limits)
         self.working = False
-        self._pid: int | None = None
-        self._connection: socket.socket | None = None
-        self._jobs = 0
-        self._decodes = False
 
     def run(self) -> None:
         while (ticket := self.pool._next_ticket()) is not None:
             self.working = True
             error: Exception | None = None
             try:
-                error = self._work(ticket)
-            except (EOFError, OSError):
-                error = self._post_mortem()
-            except Exception as bug:  # noqa: BLE001 - it belongs to the consumer's thread, not to this one
-                self._kill()
-                error = bug
+                self._work(ticket)
+            except Exception as raised:  # noqa: BLE001 - it belongs to the consumer's thread, not to this one
+                error = raised
             self.working = False
             self.pool._finish(ticket, error)
-        self._kill()
+        self.process.end()
 
-    def _work(self, ticket: DecodeTicket) -> Exception | None:
-        job = ticket.job
-        connection = self._start(job)
-        connection.settimeout(None)
-        wire.send(connection, {}, [pickle.dumps(Work(job, self.limits, self.pool._threads_a_job()))])
-        grids = iter(job.grids if isinstance(job, DecodeJob) else ())
-        allowed = self.limits.seconds_allowed(_until(job))
-        busy = 0.0
-        while self.pool._may_read_on(ticket):
-            # Whatever is not there to be read has been worked on since the last message was taken.
-            connection.settimeout(max(0.1, allowed - busy))
+    def _work(self, ticket: DecodeTicket) -> None:
+        """A second try for whoever may not be at fault: after a known clip was decoded, it is the file's.
+
+        Raises:
+            MediaError, MachineError, RuntimeError.
+        """
+        pauses = iter(PAUSES_S)
+        suspected = False
+        while True:
             try:
-                with _at_work():
-                    header, buffers = wire.take_over(connection)
-            except TimeoutError:
-                self._kill()
-                return MediaError(Reason.TIMED_OUT, f"not done after {allowed:.0f} s of decoding")
-            busy = wire.seconds(header)
-            match header.get("kind"):
-                case "clip" if (grid := next(grids, None)) is not None:
-                    size = sum(len(buffer) for buffer in buffers)
-                    self.pool._deliver(ticket, wire.unpack_clip(grid, header, buffers), size)
-                case "info":
-                    ticket.info = wire.unpack_info(header)
-                case "bug":
-                    return RuntimeError(f"a frame transform failed in a worker:\n{header.get('detail')}")
-                case "error" if header.get("reason") in set(Reason):
-                    return MediaError(Reason(header["reason"]), str(header.get("detail")))
-                case "done":
-                    return None
-                case other:
-                    raise wire.BrokenMessageError(f"a message of kind {other!r}")
-        self._kill()
-        return None
+                return self._try(ticket)
+            except SuspectError as error:
+                if suspected:
+                    raise error.verdict from error
+                suspected = True
+                self._decode_known(ticket.job, error)
+            except OSError as error:
+                if (pause := next(pauses, None)) is None:
+                    reason = error.strerror or str(error)
+                    raise MachineError(f"{ticket.job.path} cannot be decoded here: {reason}") from error
+                self.pool._wait_for_close(pause)
 
-    def _start(self, job: DecodeJob | ProbeJob) -> socket.socket:
-        decodes = isinstance(job, DecodeJob)
-        if self._jobs >= JOBS_PER_WORKER or (decodes and not self._decodes):
-            self._kill()
-        self._jobs += 1
-        if self._connection is None:
-            modules = _modules(job) if isinstance(job, DecodeJob) else ()
-            self._pid, self._connection = ZYGOTE.fork(self.limits, modules)
-            self._decodes = decodes  # one that was started to probe lacks what decoding imports
-        return self._connection
+    def _try(self, ticket: DecodeTicket) -> None:
+        """What an earlier try delivered is not delivered again."""
+        known = ticket._delivered
+        made = self.process.work(
+            ticket.job, self.pool._threads_a_job(), lambda: self.pool._may_read_on(ticket)
+        )
+        for number, (found, size) in enumerate(made):
+            if isinstance(found, MediaInfo):
+                ticket.info = found
+            elif number >= known:
+                self.pool._deliver(ticket, found, size)
 
-    def _kill(self) -> Any:
-        if self._connection is None or self._pid is None:
-            return None
-        self._connection.close()
-        death = ZYGOTE.kill(self._pid)
-        self._connection = self._pid = None
-        self._jobs = 0
-        return death
-
-    def _post_mortem(self) -> MediaError:
-        """The worker is gone: why."""
-        time.sleep(0.05)  # the connection closes a moment before the process is dead by its own signal
-        death = self._kill()
-        if death is not None and death.peak_bytes > 0.9 * self.limits.memory_bytes:
-            return MediaError(Reason.TOO_LARGE, f"the decoder died at {death.peak_bytes >> 20} MiB")
-        return MediaError(Reason.DECODER_CRASHED, f"signal {death.signal if death else 'unknown'}")
-
-
-def _until(job: DecodeJob | ProbeJob) -> int:
-    if isinstance(job, ProbeJob):
-        return 0
-    return max((request.grid.span.end_ns for request in job.requests), default=0)
-
-
-def _modules(job: DecodeJob) -> set[str]:
-    """Where the transforms live: imported once in the zygote rather than in every worker."""
-    functions = [_unwrapped(transform) for transform in job.transforms.values()]
-    modules = {getattr(function, "__module__", None) or type(function).__module__ for function in functions}
-    return modules.union(PRELOAD_TO_DECODE) - {"__main__"}
-
-
-def _unwrapped(function: Any) -> Any:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function
+    def _decode_known(self, job: DecodeJob | ProbeJob, suspect: SuspectError) -> None:
+        """Raises:
+        MachineError: the same work fails on a clip that is known to be good.
+        """
+        grid = Grid(Span(0, SECOND_NS))
+        known: DecodeJob | ProbeJob = ProbeJob(KNOWN)
+        if isinstance(job, DecodeJob):
+            requests = (ClipRequest(grid, True, True),)
+            known = DecodeJob(KNOWN, requests, job.transforms, job.decoder, job.gpu)
+        try:
+            for _ in self.process.work(known, 1, lambda: True):
+                pass
+        except (SuspectError, MediaError, OSError) as error:
+            raise MachineError(
+                f"decoding fails on this machine, on a clip that is known to be good too: {error} "
+                f"(found at {job.path}: {suspect})"
+            ) from error
 
 
 def _check_sendable(job: DecodeJob) -> None:

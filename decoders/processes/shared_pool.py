@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
+from decoders.cores import cores
 from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
 
@@ -14,7 +14,7 @@ _pools: dict[Limits, tuple[DecoderPool, int]] = {}
 
 def decode_workers() -> int:
     """Processes that decode ahead of the encoders on this machine: a core is left to those."""
-    return max(1, (os.cpu_count() or 2) - 1)
+    return max(1, cores() - 1)
 
 
 def acquire(limits: Limits) -> DecoderPool:

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from av.error import FFmpegError
 
 from decoders.clips import decode_clips
 from decoders.limits import Limits
 from decoders.probe import probe
 from decoders.processes import wire
 from decoders.streams.still import decode_image
+from decoders.timeline.container import of_file
 from schemas.grid import STEP_NS, Grid, Span
 from schemas.media import ClipRequest, DecodedClip, FrameTransform
 from schemas.reasons import MediaError, Reason
@@ -80,7 +82,7 @@ def serve(connection: socket.socket, limits: Limits) -> None:
         except EOFError:
             return
         try:
-            _do(connection, pickle.loads(message))  # noqa: S301 - from the parent, never from a file
+            _do(connection, message)
         except ConnectionError:
             return
 
@@ -98,9 +100,10 @@ def _confine(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _do(connection: socket.socket, work: Work) -> None:
+def _do(connection: socket.socket, message: memoryview) -> None:
     watch = _Watch(connection)
     try:
+        work: Work = pickle.loads(message)  # noqa: S301 - from the parent, never from a file
         if isinstance(work.job, ProbeJob):
             watch.send(
                 {"kind": "info", **wire.pack_info(probe(work.job.path, work.limits, work.job.audio_track))}
@@ -110,19 +113,32 @@ def _do(connection: socket.socket, work: Work) -> None:
                 header, buffers = wire.pack_clip(clip)
                 watch.send({"kind": "clip", **header}, buffers)
         watch.send({"kind": "done"})
-    except MediaError as error:
-        watch.send({"kind": "error", "reason": error.reason, "detail": error.detail})
-    except MemoryError:
-        detail = f"needs more than {work.limits.memory_bytes >> 20} MiB"
-        watch.send({"kind": "error", "reason": Reason.TOO_LARGE, "detail": detail})
-    except ConnectionError:
-        raise
-    except _TransformFailedError as error:
-        watch.send({"kind": "bug", "detail": str(error)})
-    except Exception as error:  # noqa: BLE001 - media may reach what nobody foresaw: that costs one item
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        detail = f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
-        watch.send({"kind": "error", "reason": Reason.DECODER_CRASHED, "detail": detail})
+    except Exception as error:
+        if isinstance(error, ConnectionError) and not isinstance(error, FFmpegError):
+            raise
+        watch.send(_account(error))
+
+
+def _account(error: Exception) -> dict[str, Any]:
+    """What went wrong: with the file, with the system, with a transform, or nobody knows with which."""
+    if isinstance(error, OSError) and not isinstance(error, FFmpegError) and error.errno is not None:
+        error = of_file(error) or error
+    match error:
+        case MediaError():
+            return {"kind": "error", "reason": error.reason, "detail": error.detail}
+        case _TransformFailedError():
+            return {"kind": "bug", "detail": str(error)}
+        case MemoryError():
+            return {
+                "kind": "suspect",
+                "reason": Reason.TOO_LARGE,
+                "detail": "out of the memory that it may use",
+            }
+        case OSError(errno=int(number)) if not isinstance(error, FFmpegError):
+            return {"kind": "system", "errno": number, "detail": error.strerror or str(error)}
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    detail = f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+    return {"kind": "suspect", "reason": Reason.DECODER_CRASHED, "detail": detail}
 
 
 class _TransformFailedError(Exception):

@@ -67,9 +67,13 @@ class Zygote:
             OSError: no process can be started.
         """
         here, there = socket.socketpair()
-        with there:
+        with there, contextlib.ExitStack() as unless_all_goes_well:
+            unless_all_goes_well.callback(here.close)
             header = {"do": "fork", "limits": asdict(limits), "modules": sorted(modules)}
             answer = self._ask(header, there)
+            if "errno" in answer:
+                raise OSError(answer["errno"], os.strerror(answer["errno"]))
+            unless_all_goes_well.pop_all()
         return answer["pid"], here
 
     def kill(self, pid: int) -> Death | None:
@@ -99,7 +103,7 @@ class Zygote:
 
     def _running(self) -> socket.socket:
         if self._control is None:
-            self._control, theirs = socket.socketpair()
+            ours, theirs = socket.socketpair()
             with theirs:
                 environment = {
                     **os.environ,
@@ -114,6 +118,7 @@ class Zygote:
                     pass_fds=[theirs.fileno()],
                     env=environment,
                 )
+            self._control = ours
         return self._control
 
     def _stop(self) -> None:
@@ -143,8 +148,14 @@ def main(descriptor: int) -> None:
                 wire.send(control, _reap(header["pid"], children))
                 continue
             for module in header["modules"]:
-                importlib.import_module(module)
-            pid = os.fork()
+                with contextlib.suppress(Exception):  # the worker meets it, and says so
+                    importlib.import_module(module)
+            try:
+                pid = os.fork()
+            except OSError as error:
+                os.close(descriptors[0])
+                wire.send(control, {"errno": error.errno})
+                continue
             if not pid:
                 control.close()
                 _work(descriptors[0], Limits(**header["limits"]))

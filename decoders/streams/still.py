@@ -117,4 +117,6 @@ def _opened(path: str, limits: Limits) -> Iterator[Image.Image]:
         TypeError,
         ZeroDivisionError,
     ) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's; Pillow's own have none
+            raise
         raise MediaError(Reason.CORRUPT, f"the picture does not decode: {error}") from error

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TypeVar
@@ -50,22 +51,41 @@ _GENPTS = 1  # AVFMT_FLAG_GENPTS
 av.logging.set_level(None)
 
 
+def of_file(error: OSError) -> MediaError | None:
+    """What the system says of one file; None where it speaks of itself (descriptors, memory, a disk)."""
+    if error.errno == ENOENT:
+        return MediaError(Reason.NOT_FOUND, "no such file")
+    if error.errno in (EACCES, EPERM, EISDIR, ELOOP, ENAMETOOLONG, ENOTDIR):
+        return MediaError(Reason.UNREADABLE, str(error))
+    return None
+
+
+def _open_file(path: str) -> int:
+    """A descriptor of a regular file.
+
+    Raises:
+        MediaError: not_found, unreadable.
+        OSError: the system has no descriptors left, or its disk fails.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+            raise MediaError(Reason.UNREADABLE, "not a regular file")
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except ValueError as error:
+        raise MediaError(Reason.UNREADABLE, str(error)) from error
+    except OSError as error:
+        raise of_file(error) or error from error
+
+
 def read_head(path: str) -> bytes:
     """The first bytes of a regular file.
 
     Raises:
         MediaError: not_found, unreadable, empty_file, or refused_format for a text that names other files.
+        OSError: as `_open_file`.
     """
-    try:
-        status = os.stat(path)  # noqa: PTH116
-        if not stat.S_ISREG(status.st_mode):
-            raise MediaError(Reason.UNREADABLE, "not a regular file")
-        with open(path, "rb") as file:  # noqa: PTH123
-            head = file.read(SNIFF_BYTES)
-    except FileNotFoundError as error:
-        raise MediaError(Reason.NOT_FOUND, "no such file") from error
-    except (OSError, ValueError) as error:
-        raise MediaError(Reason.UNREADABLE, str(error)) from error
+    with open(_open_file(path), "rb") as file:
+        head = file.read(SNIFF_BYTES)
     if not head:
         raise MediaError(Reason.EMPTY_FILE, "no bytes")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -87,7 +107,7 @@ def open_media(
         MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, too_large.
     """
     head = read_head(path)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = _open_file(path)
     try:
         container = _open_on(hardware, descriptor, limits, head, options)
         try:

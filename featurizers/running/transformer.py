@@ -101,7 +101,8 @@ class Linear:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), "linear", initializer=torch.set_num_threads, initargs=(1,))
+    most = os.cpu_count()  # a thread is made when it is first needed
+    return ThreadPoolExecutor(most, "linear", initializer=torch.set_num_threads, initargs=(1,))
 
 
 os.register_at_fork(after_in_child=_pool.cache_clear)

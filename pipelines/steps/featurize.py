@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
-from decoders.processes.pool import workers_at_work
+from decoders.cores import cores
+from decoders.processes.process import workers_at_work
 from featurizers.featurizer import Features, Featurizer
 from featurizers.registry import load
 from featurizers.running.model_handler import EncodingFailed, FeaturizerHandler
@@ -24,7 +24,7 @@ from schemas.shard import npy_bytes
 def free_cores() -> int:
     """Cores that no decoder works on: threads that fight for a core wait for one another (on two cores with a
     decoder beside it, ViT-B/32 took 10.0 s with two threads and 3.2 s with one)."""
-    return max(1, len(os.sched_getaffinity(0)) - workers_at_work())
+    return max(1, cores() - workers_at_work())
 
 
 Encoded = tuple[Slot, Features | EncodingFailed]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import time
 
 import numpy as np
@@ -12,8 +13,30 @@ import numpy.typing as npt
 Picture = npt.NDArray[np.uint8]
 
 
+def _is_known_clip(picture: Picture) -> bool:
+    return picture.shape == (144, 176, 3)
+
+
 def crash(picture: Picture) -> Picture:
+    if not _is_known_clip(picture):
+        ctypes.string_at(0)
+    return picture
+
+
+def crash_at_anything(picture: Picture) -> Picture:
     ctypes.string_at(0)
+    return picture
+
+
+def be_killed(picture: Picture) -> Picture:
+    """As the system kills for memory."""
+    if not _is_known_clip(picture):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return picture
+
+
+def take_time(picture: Picture) -> Picture:
+    time.sleep(0.2)
     return picture
 
 
@@ -23,8 +46,8 @@ def hang(picture: Picture) -> Picture:
 
 
 def eat_memory(picture: Picture) -> Picture:
-    held = [np.ones((1 << 26,), np.uint8) for _ in range(1 << 12)]
-    return held[0]
+    held = [] if _is_known_clip(picture) else [np.ones((1 << 26,), np.uint8) for _ in range(1 << 12)]
+    return held[0] if held else picture
 
 
 def bug(picture: Picture) -> Picture:
@@ -33,3 +56,8 @@ def bug(picture: Picture) -> Picture:
 
 def process_id(picture: Picture) -> npt.NDArray[np.int64]:
     return np.array([os.getpid()])
+
+
+def enlarge(picture: Picture) -> Picture:
+    """So large that a worker hands it over in shared memory."""
+    return np.tile(picture, (6, 6, 1))

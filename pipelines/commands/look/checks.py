@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from decoders.cores import cores
 from pipelines.errors import StorageError, UsageError
 from pipelines.products import PLACEMENT, STREAM_OF, Products, products_of_build
 from pipelines.storage.cache import Cache
@@ -63,7 +63,7 @@ def verify(output: str, cache: str | None = None) -> Iterator[str]:
     by_shard = defaultdict(list)
     for row in index:
         by_shard[row["shard"]].append(row)
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(cores()) as threads:
         for faults in threads.map(lambda item: list(checker.faults(*item)), sorted(by_shard.items())):
             yield from faults
 

@@ -18,6 +18,7 @@ from decoders.clips import decode_clips
 from decoders.limits import DEFAULT
 from decoders.probe import probe
 from decoders.processes import pool as pool_module
+from decoders.processes import process as process_module
 from decoders.processes.pool import DecoderPool
 from decoders.processes.worker import DecodeJob
 from schemas.grid import SECOND_NS, Grid, Span, cut
@@ -132,7 +133,7 @@ def test_workers_run_ahead_no_further_than_allowed(video: str, monkeypatch: pyte
 
 
 def test_workers_are_replaced_when_they_have_done_enough(video: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "JOBS_PER_WORKER", 1)
+    monkeypatch.setattr(process_module, "JOBS_PER_WORKER", 1)
     with DecoderPool(1, LIMITS) as pool:
         pids = set()
         for _ in range(3):
@@ -162,7 +163,7 @@ def test_no_process_outlives_its_parent(video: str) -> None:
         "from decoders.processes.pool import DecoderPool\n"
         "pool = DecoderPool(2)\n"
         f"pool.probe({video!r})\n"
-        "print(*[slot._pid for slot in pool._slots if slot._pid], flush=True)\n"
+        "print(*[slot.process.pid for slot in pool._slots if slot.process.pid], flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
