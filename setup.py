@@ -47,11 +47,14 @@ BUILD = [
     "av>=18,<19",  # decoding: FFmpeg in a self-contained wheel, with the streams' own timestamps
     # The second way to pixels (`--decoder decord`); its only wheel for Linux is x86-64's.
     "decord>=0.6; sys_platform == 'linux' and platform_machine == 'x86_64'",
+    "duckdb>=1.3",  # `--where`: one condition in SQL over a row
+    "faiss-cpu>=1.12",  # `favor-data duplicates`: nearest neighbours, exact or in lists
     *HTTP,
     "ijson>=3.3",  # lists of LLaVA's and COCO's size, an item at a time
     "openai-whisper>=20250625",
     "langcodes>=3.5",  # `--audio-track en` finds a track tagged eng
     "silero-vad>=6.2,<7",  # where somebody speaks (`--transcribe`): 2 MB of weights in the wheel, MIT
+    "pdqhash>=0.2.7",  # PDQ, a perceptual hash (`--signals`)
     "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
     "pillow-heif>=1.1",  # photos as phones write them (HEIC), tiles joined, by libheif
     "pillow-jxl-plugin>=1.3",  # JPEG XL

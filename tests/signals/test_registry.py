@@ -49,9 +49,15 @@ def test_a_still_image_has_no_motion() -> None:
     made = {name: np.stack([np.asarray(make(picture))]) for name, make in frame_transforms().items()}
     values, series = measure(Pictures(0.0, np.zeros(1, np.int32), made, still=True))
     assert values["brightness"] == pytest.approx(128 / 255, abs=1e-6)
-    assert {name for name, value in values.items() if value is None} == {"cuts", "freeze_share", "motion"}
+    assert {name for name, value in values.items() if value is None} == {
+        "cuts",
+        "freeze_share",
+        "motion",
+        "phash",
+    }
     assert all(len(one) == 1 for one in series.values())
 
 
-def test_lists_are_of_times_alone() -> None:
-    assert [one.name for one in registered() if one.kind is Kind.TIMES] == ["cuts"]
+def test_all_but_two_are_numbers() -> None:
+    others = {one.name: one.kind for one in registered() if one.kind is not Kind.NUMBER}
+    assert others == {"cuts": Kind.TIMES, "phash": Kind.TEXT}
