@@ -26,6 +26,7 @@ from decoders.streams.video import FullReader, NotExactError, SelectiveReader, T
 from decoders.streams.waveform import SpanWaveform
 from decoders.timeline import webp, windows
 from decoders.timeline.container import open_media, stream_at
+from decoders.timeline.files import MediaFile
 from decoders.timeline.selective import Plan, plan, share
 from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.grid import SECOND_NS, FrameAt, Grid, Nanoseconds, Span
@@ -37,7 +38,7 @@ ADMIT_NS = 2 * SECOND_NS  # a span's resampling reaches back by less than this
 
 
 def decode_clips(
-    path: str,
+    file: MediaFile,
     requests: Sequence[ClipRequest],
     transforms: Mapping[str, FrameTransform],
     decoder: str = "pyav",
@@ -62,15 +63,15 @@ def decode_clips(
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder {decoder!r}: one of {', '.join(DECODERS)}")
     ordered = sorted(requests, key=lambda request: request.grid.span)
-    timeline = read_timeline(path, limits, audio_track)
+    timeline = read_timeline(file, limits, audio_track)
     _check_modalities(ordered, timeline)
     with ExitStack() as stack:
         pictures = sounds = None
         if any(request.frames for request in ordered):
-            pictures = Pictures(path, timeline, limits, threads, decoder, gpu)
+            pictures = Pictures(file, timeline, limits, threads, decoder, gpu)
             stack.enter_context(closing(pictures.want(ordered, transforms)))
         if any(request.audio for request in ordered):
-            sounds = Sounds(stack.enter_context(open_media(path, limits)), timeline, limits)
+            sounds = Sounds(stack.enter_context(open_media(file, limits)), timeline, limits)
             sounds.want(ordered)
         for index, request in enumerate(ordered):
             frames = pictures.clip(index) if pictures and request.frames else None
@@ -131,10 +132,10 @@ class Pictures:
     """Hands every step its frame, prepares each distinct frame once."""
 
     def __init__(
-        self, path: str, timeline: Timeline, limits: Limits, threads: int, decoder: str, gpu: int
+        self, file: MediaFile, timeline: Timeline, limits: Limits, threads: int, decoder: str, gpu: int
     ) -> None:
         self.undecodable = False
-        self._path = path
+        self._file = file
         self._timeline = timeline
         self._limits = limits
         self._decoder = decoder
@@ -168,7 +169,7 @@ class Pictures:
         """The frames on screen at the wished instants, and possibly others; none is missing."""
         instants = np.array([wish.time_ns for wish in self._wishes], np.int64)
         if self._timeline.video is not None and self._timeline.video.codec == webp.CODEC:
-            yield from self._ready(animation(self._path, self._timeline, self._limits), None)
+            yield from self._ready(animation(self._file, self._timeline, self._limits), None)
             return
         if self._decoder == "decord":
             yield from self._shown(partial(self._decord, instants), self._threads)
@@ -202,7 +203,7 @@ class Pictures:
     def _shown(self, read: _Read, threads: int) -> Iterator[_Shown]:
         """What a reader of its own container gives."""
         assert self._timeline.video is not None
-        with open_media(self._path, self._limits, hardware=self._hardware) as container:
+        with open_media(self._file, self._limits, hardware=self._hardware) as container:
             stream = stream_at(container, self._timeline.video.index, VideoStream)
             yield from self._ready(read(container, threads), stream.sample_aspect_ratio)
 
@@ -215,7 +216,8 @@ class Pictures:
         return SelectiveReader(container, self._timeline, self._limits, threads, plan).frames()
 
     def _decord(self, instants: Nanoseconds, container: InputContainer, threads: int) -> Iterator[TimedFrame]:
-        arguments = (self._path, container, self._timeline, self._limits, threads, instants)
+        path = self._file if isinstance(self._file, str) else self._file.name
+        arguments = (path, container, self._timeline, self._limits, threads, instants)
         return DecordReader(*arguments).frames()
 
     def _full(self, container: InputContainer, threads: int) -> Iterator[TimedFrame]:

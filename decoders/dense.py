@@ -14,6 +14,7 @@ from decoders.clips import Sounds
 from decoders.limits import DEFAULT, Limits
 from decoders.streams.video import FullReader, NotExactError, SelectiveReader, TimedFrame
 from decoders.timeline.container import open_media
+from decoders.timeline.files import MediaFile
 from decoders.timeline.selective import plan
 from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.grid import SECOND_NS, Grid, Span
@@ -39,24 +40,24 @@ class Stretch:
     times_s: npt.NDArray[np.float64]
 
 
-def stretch(path: str, span: Span, limits: Limits = DEFAULT, audio_track: str = "") -> Stretch:
+def stretch(file: MediaFile, span: Span, limits: Limits = DEFAULT, audio_track: str = "") -> Stretch:
     """Of a medium that has both; the part of `span` that it covers.
 
     Raises:
         MediaError: missing_modality, corrupt, and what opening a file can give.
     """
-    timeline = read_timeline(path, limits, audio_track)
+    timeline = read_timeline(file, limits, audio_track)
     if timeline.video is None or timeline.audio is None:
         raise MediaError(Reason.MISSING_MODALITY, "not both pictures and sound")
     end = min(span.end_ns, timeline.duration_ns)
     if end <= span.start_ns:
         raise MediaError(Reason.SPAN_OUT_OF_RANGE, "the stretch lies past the medium's end")
     span = Span(span.start_ns, end)
-    with open_media(path, limits) as container:
+    with open_media(file, limits) as container:
         sounds = Sounds(container, timeline, limits)
         sounds.want([ClipRequest(Grid(span), False, True)])
         waveform = sounds.clip(0).waveform
-    small, times = _small(path, timeline, limits, span)
+    small, times = _small(file, timeline, limits, span)
     return Stretch(
         waveform,
         np.stack(small) if small else np.zeros((0, SIDE, SIDE), np.uint8),
@@ -67,13 +68,13 @@ def stretch(path: str, span: Span, limits: Limits = DEFAULT, audio_track: str = 
 Small = tuple[list[npt.NDArray[np.uint8]], list[int]]
 
 
-def _small(path: str, timeline: Timeline, limits: Limits, span: Span) -> Small:
+def _small(file: MediaFile, timeline: Timeline, limits: Limits, span: Span) -> Small:
     """The frames on screen in the span, made small, and when they appear."""
     exact = plan(timeline, np.arange(span.start_ns, span.end_ns, APART_NS))
     if exact is not None:
-        with suppress(NotExactError), open_media(path, limits) as container:
+        with suppress(NotExactError), open_media(file, limits) as container:
             return _taken(SelectiveReader(container, timeline, limits, 1, exact).frames(), span)
-    with open_media(path, limits) as container:
+    with open_media(file, limits) as container:
         return _taken(FullReader(container, timeline, limits, 1).frames(), span)
 
 

@@ -13,12 +13,13 @@ from decoders.streams.still import read_image
 from decoders.streams.video import first_picture
 from decoders.timeline import webp
 from decoders.timeline.container import open_media, read_head, stream_at
+from decoders.timeline.files import MediaFile
 from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.media import AudioStream, MediaInfo, VideoStream
 from schemas.reasons import MediaError, Reason
 
 
-def probe(path: str, limits: Limits = DEFAULT, audio_track: str = "") -> MediaInfo:
+def probe(file: MediaFile, limits: Limits = DEFAULT, audio_track: str = "") -> MediaInfo:
     """Demux all of one local file; `audio_track` as decoders/timeline/choice.py has it.
 
     Raises:
@@ -26,16 +27,16 @@ def probe(path: str, limits: Limits = DEFAULT, audio_track: str = "") -> MediaIn
             missing_modality, too_large.
     """
     size = None
-    head = read_head(path)
+    head = read_head(file)
     if looks_like_image(head):
-        size, moves = read_image(path, limits)
-        if not (moves or is_motion_jpeg(path, head)):
+        size, moves = read_image(file, limits)
+        if not (moves or is_motion_jpeg(file, head)):
             return MediaInfo("image", 0, image_size=size)
-    timeline = read_timeline(path, limits, audio_track)
+    timeline = read_timeline(file, limits, audio_track)
     if webp.is_animated(head) and timeline.video is not None and size is not None:
         frames = VideoStream(webp.CODEC, *size, 0, timeline.duration_ns, len(timeline.video.pts))
         return MediaInfo(webp.CODEC, timeline.duration_ns, frames, None, size)
-    with open_media(path, limits) as container:
+    with open_media(file, limits) as container:
         audio = _audio(container, timeline)
         video = _video(container, timeline, limits)
         return MediaInfo(container.format.name, timeline.duration_ns, video, audio, size, timeline.mended)

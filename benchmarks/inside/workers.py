@@ -24,7 +24,7 @@ from decoders.processes import wire
 from decoders.processes.worker import ProbeJob, Work
 from decoders.processes.zygote import PRELOAD, PRELOAD_TO_DECODE, ZYGOTE
 
-NOWHERE = "/nonexistent.mp4"  # what every worker is asked about: the answer is that there is no such file
+NO_MEDIUM = __file__  # what every worker is asked about
 
 
 def by_zygote() -> int:
@@ -32,9 +32,11 @@ def by_zygote() -> int:
     import pickle
 
     pid, connection = ZYGOTE.fork(DEFAULT, ())
-    wire.send(connection, {"kind": "job"}, [pickle.dumps(Work(ProbeJob(NOWHERE), DEFAULT, 1))])
-    header, _ = wire.receive(connection)
-    assert header["kind"] == "error"
+    with open(NO_MEDIUM, "rb", buffering=0) as file:  # noqa: PTH123
+        wire.send_files(connection, [file.fileno()])
+    wire.send(connection, {"kind": "job"}, [pickle.dumps(Work(ProbeJob(NO_MEDIUM), DEFAULT, 1))])
+    kinds = [wire.receive(connection)[0]["kind"] for _ in range(2)]
+    assert kinds == ["isolated", "error"]
     return pid
 
 
@@ -44,7 +46,7 @@ def by_forkserver() -> int:
     ours, theirs = context.Pipe()
     process = context.Process(target=_probe, args=(theirs,), daemon=True)
     process.start()
-    assert "no such file" in ours.recv()
+    assert "no demuxer" in ours.recv()
     assert process.pid
     return process.pid
 
@@ -54,7 +56,7 @@ def _probe(connection: Connection) -> None:
     from schemas.reasons import MediaError
 
     try:
-        probe(NOWHERE)
+        probe(NO_MEDIUM)
     except MediaError as error:
         connection.send(error.detail)
     with contextlib.suppress(EOFError):

@@ -7,21 +7,26 @@ import pickle
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from signal import SIGKILL
 from typing import Any
 
 from decoders.limits import Limits
 from decoders.processes import wire
+from decoders.processes.isolation import Level
 from decoders.processes.worker import DecodeJob, ProbeJob, Work
 from decoders.processes.zygote import PRELOAD_TO_DECODE, ZYGOTE, Death
+from decoders.timeline.files import opened
 from schemas.media import DecodedClip, MediaInfo
 from schemas.reasons import MediaError, Reason
 
 JOBS_PER_WORKER = 500  # then a fresh process: what a codec leaks goes with it
 _workers_at_work = 0
 _counting = threading.Lock()
+# How many workers said, when they began, that this is what keeps them.
+isolation_of_workers: Counter[tuple[Level, str]] = Counter()
 Made = tuple[MediaInfo | DecodedClip, int]  # and its bytes
 
 
@@ -62,7 +67,9 @@ class WorkerProcess:
         self.pid: int | None = None
         self._connection: socket.socket | None = None
         self._jobs = 0
-        self._decodes = False
+        self._isolated = False
+        self._decoder = "pyav"
+        self._modules: frozenset[str] = frozenset()
 
     def work(self, job: DecodeJob | ProbeJob, threads: int, go_on: Callable[[], bool]) -> Iterator[Made]:
         """What the job gives. `go_on` is asked before each answer is read, and may block; False: enough.
@@ -87,9 +94,12 @@ class WorkerProcess:
             raise
 
     def _answers(self, job: DecodeJob | ProbeJob, threads: int, go_on: Callable[[], bool]) -> Iterator[Made]:
-        connection = self._start(job)
-        connection.settimeout(None)
-        wire.send(connection, {}, [pickle.dumps(Work(job, self.limits, threads))])
+        work = Work(job, self.limits, threads)
+        with _opened(job.path, work.readers) as descriptors:
+            connection = self._start(job)
+            connection.settimeout(None)
+            wire.send_files(connection, descriptors)
+            wire.send(connection, {}, [pickle.dumps(work)])
         grids = iter(job.grids if isinstance(job, DecodeJob) else ())
         allowed = self.limits.seconds_allowed(_until(job))
         busy = 0.0
@@ -106,6 +116,10 @@ class WorkerProcess:
             match header.get("kind"):
                 case "clip" if (grid := next(grids, None)) is not None:
                     yield wire.unpack_clip(grid, header, buffers), sum(len(buffer) for buffer in buffers)
+                case "isolated" if not self._isolated:
+                    self._isolated = True
+                    with _counting:
+                        isolation_of_workers[_isolation_said(header)] += 1
                 case "info":
                     yield wire.unpack_info(header), 0
                 case "done":
@@ -115,14 +129,16 @@ class WorkerProcess:
         self.end()
 
     def _start(self, job: DecodeJob | ProbeJob) -> socket.socket:
-        decodes = isinstance(job, DecodeJob)
-        if self._jobs >= JOBS_PER_WORKER or (decodes and not self._decodes):
+        decoder = job.decoder if isinstance(job, DecodeJob) else self._decoder
+        modules = _modules(job) if isinstance(job, DecodeJob) else frozenset()
+        old = self._jobs >= (1 if self._decoder == "decord" else JOBS_PER_WORKER)
+        if old or decoder != self._decoder or not modules <= self._modules:  # it can import nothing any more
             self.end()
         self._jobs += 1
         if self._connection is None:
-            modules = _modules(job) if isinstance(job, DecodeJob) else ()
+            decoder = job.decoder if isinstance(job, DecodeJob) else "pyav"
             self.pid, self._connection = ZYGOTE.fork(self.limits, modules)
-            self._decodes = decodes  # one that was started to probe lacks what decoding imports
+            self._decoder, self._modules, self._isolated = decoder, modules, False
         return self._connection
 
     def end(self) -> Death | None:
@@ -167,11 +183,25 @@ def _until(job: DecodeJob | ProbeJob) -> int:
     return max((request.grid.span.end_ns for request in job.requests), default=0)
 
 
-def _modules(job: DecodeJob) -> set[str]:
-    """Where the transforms live: imported once in the zygote rather than in every worker."""
+@contextmanager
+def _opened(path: str, times: int) -> Iterator[list[int]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(opened(path)) for _ in range(times)]
+
+
+def _isolation_said(header: dict[str, Any]) -> tuple[Level, str]:
+    try:
+        return Level(header["level"]), str(header["said"])
+    except (KeyError, ValueError) as error:
+        raise wire.BrokenMessageError("a level of isolation that is none") from error
+
+
+def _modules(job: DecodeJob) -> frozenset[str]:
+    """Where the transforms live, and decord: imported once in the zygote, and not in every worker."""
     functions = [_unwrapped(transform) for transform in job.transforms.values()]
     modules = {getattr(function, "__module__", None) or type(function).__module__ for function in functions}
-    return modules.union(PRELOAD_TO_DECODE) - {"__main__"}
+    decoder = {"decord"} if job.decoder == "decord" else set()
+    return frozenset(modules.union(PRELOAD_TO_DECODE, decoder) - {"__main__"})
 
 
 def _unwrapped(function: Any) -> Any:

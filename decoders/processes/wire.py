@@ -32,7 +32,8 @@ MOST = 4 << 30  # bytes of a message; a worker may allocate less (decoders/limit
 MOST_TEXT = 64 << 20
 MOST_BUFFERS = 1024
 _PREFIX = struct.Struct("!I")  # bytes of JSON
-_DONE = b"."
+_DONE, _FILES = b".", b"f"
+MOST_FILES = 250  # descriptors of a message: Linux takes 253
 _DTYPE = re.compile(r"[<>|][biuf][1248]")
 _INFO = TypeAdapter(MediaInfo)
 _INFO_FIELDS = [field.name for field in fields(MediaInfo)]
@@ -94,6 +95,27 @@ def seconds(header: Mapping[str, Any]) -> float:
     if not isinstance(given, float | int) or not 0 <= given < 1e9:
         raise BrokenMessageError("a message without its seconds")
     return float(given)
+
+
+def send_files(connection: socket.socket, descriptors: Sequence[int]) -> None:
+    """Open files, before the message that speaks of them.
+
+    Raises:
+        OSError: the other end is gone.
+    """
+    socket.send_fds(connection, [_FILES], descriptors)
+
+
+def receive_files(connection: socket.socket) -> list[int]:
+    """What `send_files` sent.
+
+    Raises:
+        EOFError: the other end is gone.
+    """
+    flag, descriptors, _, _ = socket.recv_fds(connection, len(_FILES), MOST_FILES)
+    if not flag:
+        raise EOFError
+    return descriptors
 
 
 def hand_over(connection: socket.socket, header: Mapping[str, Any], buffers: Sequence[Buffer] = ()) -> None:

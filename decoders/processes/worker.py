@@ -1,13 +1,16 @@
-"""One process that decodes one item after another for a DecoderPool."""
+"""One process that decodes one item after another for a DecoderPool.
+
+It opens no file: the parent sends it each one open, as often as there may be readers of it at once.
+"""
 
 from __future__ import annotations
 
 import pickle
-import resource
 import socket
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,14 +22,16 @@ from av.error import FFmpegError
 from decoders.clips import decode_clips
 from decoders.limits import Limits
 from decoders.probe import probe
-from decoders.processes import wire
+from decoders.processes import isolation, wire
+from decoders.streams import nvdec
 from decoders.streams.still import decode_image
-from decoders.timeline.container import of_file
+from decoders.timeline.files import OpenedFile
 from schemas.grid import STEP_NS, Grid, Span
 from schemas.media import ClipRequest, DecodedClip, FrameTransform
 from schemas.reasons import MediaError, Reason
 
 IMAGE_GRID = Grid(Span(0, STEP_NS))
+READERS = 3  # of a file at once, beside those of its pictures
 
 
 @dataclass(frozen=True)
@@ -72,57 +77,61 @@ class Work:
     limits: Limits
     threads: int
 
+    @property
+    def readers(self) -> int:
+        """How often the job's file is to be sent open."""
+        return min(READERS + self.threads, wire.MOST_FILES)
+
 
 def serve(connection: socket.socket, limits: Limits) -> None:
-    """Work until the other end closes."""
-    _confine(limits)
+    """Work until the other end closes. What the first job's decoder needs is all that is left to any."""
+    isolation.lower_limits(limits)
+    isolated = False
     while True:
         try:
+            descriptors = wire.receive_files(connection)
             _, (message,) = wire.receive(connection)
         except EOFError:
             return
+        file = OpenedFile(descriptors)
+        watch = _Watch(connection)
         try:
-            _do(connection, message)
-        except ConnectionError:
-            return
+            work: Work = pickle.loads(message)  # noqa: S301 - from the parent, never from a file
+            file.name = work.job.path
+            if not isolated:
+                level, said = _isolate(work.job, file)
+                isolated = True
+                watch.send({"kind": "isolated", "level": level, "said": said})
+            _do(watch, work, file)
+        except Exception as error:  # noqa: BLE001 - the parent hears of it
+            if isinstance(error, ConnectionError) and not isinstance(error, FFmpegError):
+                return
+            with suppress(ConnectionError):
+                watch.send(_account(error))
+        finally:
+            file.close()
 
 
-def _confine(limits: Limits) -> None:
-    """No more memory than allowed, no files written, no core dumps."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        held = next(
-            int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmData:")
-        )
-        allowed = held * 1024 + limits.memory_bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (allowed, allowed))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _isolate(job: DecodeJob | ProbeJob, file: OpenedFile) -> tuple[isolation.Level, str]:
+    decoder = job.decoder if isinstance(job, DecodeJob) else "pyav"
+    if isinstance(job, DecodeJob) and decoder == "nvdec":
+        with suppress(nvdec.NoHardwareDecoderError):  # who wants it says so
+            nvdec.accelerator(job.gpu)
+    return isolation.enter(decoder, file.fileno())
 
 
-def _do(connection: socket.socket, message: memoryview) -> None:
-    watch = _Watch(connection)
-    try:
-        work: Work = pickle.loads(message)  # noqa: S301 - from the parent, never from a file
-        if isinstance(work.job, ProbeJob):
-            watch.send(
-                {"kind": "info", **wire.pack_info(probe(work.job.path, work.limits, work.job.audio_track))}
-            )
-        else:
-            for clip in _clips(work.job, work):
-                header, buffers = wire.pack_clip(clip)
-                watch.send({"kind": "clip", **header}, buffers)
-        watch.send({"kind": "done"})
-    except Exception as error:
-        if isinstance(error, ConnectionError) and not isinstance(error, FFmpegError):
-            raise
-        watch.send(_account(error))
+def _do(watch: _Watch, work: Work, file: OpenedFile) -> None:
+    if isinstance(work.job, ProbeJob):
+        watch.send({"kind": "info", **wire.pack_info(probe(file, work.limits, work.job.audio_track))})
+    else:
+        for clip in _clips(work.job, work, file):
+            header, buffers = wire.pack_clip(clip)
+            watch.send({"kind": "clip", **header}, buffers)
+    watch.send({"kind": "done"})
 
 
 def _account(error: Exception) -> dict[str, Any]:
     """What went wrong: with the file, with the system, with a transform, or nobody knows with which."""
-    if isinstance(error, OSError) and not isinstance(error, FFmpegError) and error.errno is not None:
-        error = of_file(error) or error
     match error:
         case MediaError():
             return {"kind": "error", "reason": error.reason, "detail": error.detail}
@@ -134,7 +143,8 @@ def _account(error: Exception) -> dict[str, Any]:
                 "reason": Reason.TOO_LARGE,
                 "detail": "out of the memory that it may use",
             }
-        case OSError(errno=int(number)) if not isinstance(error, FFmpegError):
+        # PermissionError: what isolation refuses is known to nobody.
+        case OSError(errno=int(number)) if not isinstance(error, FFmpegError | PermissionError):
             return {"kind": "system", "errno": number, "detail": error.strerror or str(error)}
     last = traceback.extract_tb(error.__traceback__)[-1]
     detail = f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
@@ -152,18 +162,20 @@ def _guarded(transform: FrameTransform) -> FrameTransform:
         except (MemoryError, MediaError):
             raise
         except Exception as error:
+            if isinstance(error, PermissionError):
+                error.add_note("a frame transform may open no file: import and load at the top of its module")
             raise _TransformFailedError(traceback.format_exc()) from error
 
     return guarded
 
 
-def _clips(job: DecodeJob, work: Work) -> Iterator[DecodedClip]:
+def _clips(job: DecodeJob, work: Work, file: OpenedFile) -> Iterator[DecodedClip]:
     transforms = {name: _guarded(transform) for name, transform in job.transforms.items()}
     if job.is_image:
-        yield DecodedClip(IMAGE_GRID, decode_image(job.path, transforms, work.limits), None)
+        yield DecodedClip(IMAGE_GRID, decode_image(file, transforms, work.limits), None)
     else:
         yield from decode_clips(
-            job.path,
+            file,
             job.requests,
             transforms,
             job.decoder,

@@ -22,10 +22,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from decoders.limits import Limits
-from decoders.processes import wire
+from decoders.processes import isolation, wire
 
-PRELOAD = ("decoders.processes.worker",)
-PRELOAD_TO_DECODE = ("torchaudio.functional",)  # with torch: two seconds that probing need not wait for
+# A worker may open no file: what is imported late elsewhere is imported here.
+PRELOAD = (
+    "decoders.processes.worker",
+    "decoders.streams.plugins",
+    "av.subtitles.codeccontext",
+    "av.subtitles.stream",
+    "av.subtitles.subtitle",
+    "numpy.ma",
+)
+PRELOAD_TO_DECODE = ("decoders.streams.resampling",)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -106,7 +114,7 @@ class Zygote:
             ours, theirs = socket.socketpair()
             with theirs:
                 environment = {
-                    **os.environ,
+                    **isolation.environment(os.environ),
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                     "OMP_NUM_THREADS": "1",
                 }

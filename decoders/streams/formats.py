@@ -8,6 +8,7 @@ import re
 from PIL import Image
 
 from decoders.timeline.container import JPEG_START
+from decoders.timeline.files import MediaFile, opened
 from schemas.reasons import MediaError, Reason
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JXL", "PPM", "JPEG2000")
@@ -57,12 +58,12 @@ def refuse_raw(image: Image.Image) -> None:
         raise MediaError(Reason.REFUSED_FORMAT, "a picture in DNG, a raw format: save it as PNG or JPEG")
 
 
-def is_motion_jpeg(path: str, head: bytes) -> bool:
+def is_motion_jpeg(file: MediaFile, head: bytes) -> bool:
     """Whether a file is one JPEG after another, of one size: a video, not a photo with others behind it
     (MPF: a preview, a gain map, the other eye's)."""
     if not head.startswith(JPEG_START):
         return False
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:  # noqa: PTH123
+    with opened(file) as descriptor, mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data:
         first = _jpeg(data, 0)
         if first is None or data[first[0] : first[0] + 3] != JPEG_START:
             return False

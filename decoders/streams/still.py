@@ -6,7 +6,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 
 import av
 import numpy as np
@@ -18,6 +17,7 @@ from decoders.streams.formats import FORMATS, MAY_MOVE, refuse_raw
 from decoders.streams.frames import FrameCollector
 from decoders.streams.video import TimedFrame
 from decoders.timeline.container import read_head
+from decoders.timeline.files import MediaFile, opened
 from decoders.timeline.timeline import Timeline
 from schemas.grid import STEP_NS, Grid, Span
 from schemas.media import DecodedFrames, FrameTransform
@@ -27,13 +27,13 @@ _TRANSPOSED = {5, 6, 7, 8}
 _ORIENTATION = 0x0112
 
 
-def read_image(path: str, limits: Limits) -> tuple[tuple[int, int], bool]:
+def read_image(file: MediaFile, limits: Limits) -> tuple[tuple[int, int], bool]:
     """Width and height, upright; and whether it is an animation, which is a video too.
 
     Raises:
         MediaError: not_media, corrupt, too_large, refused_format.
     """
-    with _opened(path, limits) as image:
+    with _opened(file, limits) as image:
         width, height = image.size
         # Pillow's HEIF and AVIF plugins turn the picture themselves, and say that it is upright.
         turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
@@ -42,22 +42,22 @@ def read_image(path: str, limits: Limits) -> tuple[tuple[int, int], bool]:
 
 
 def decode_image(
-    path: str, transforms: Mapping[str, FrameTransform], limits: Limits = DEFAULT
+    file: MediaFile, transforms: Mapping[str, FrameTransform], limits: Limits = DEFAULT
 ) -> DecodedFrames:
     """One step whose frame, at time zero, is the picture; transparency lies on white.
 
     Raises:
         MediaError: not_media, corrupt, too_large, refused_format, and what opening a file can give.
     """
-    read_head(path)
-    with _opened(path, limits) as image:
+    read_head(file)
+    with _opened(file, limits) as image:
         upright = _rgb(ImageOps.exif_transpose(image))
     collector = FrameCollector(Grid(Span(0, STEP_NS)))
     collector.add(0, 0, {name: transform(upright) for name, transform in transforms.items()})
     return collector.finish()
 
 
-def animation(path: str, timeline: Timeline, limits: Limits) -> Iterator[TimedFrame]:
+def animation(file: MediaFile, timeline: Timeline, limits: Limits) -> Iterator[TimedFrame]:
     """Every frame of an animated WebP, in order; transparency lies on white.
 
     Raises:
@@ -67,18 +67,9 @@ def animation(path: str, timeline: Timeline, limits: Limits) -> Iterator[TimedFr
     assert track is not None
     begins = [timeline.pts_to_ns(track, pts) for pts in track.pts.tolist()]
     ends = [*begins[1:], timeline.to_ns(track.end)]
-    with _opened(path, limits) as image:
+    with _opened(file, limits) as image:
         for frame, begin, end in zip(ImageSequence.Iterator(image), begins, ends, strict=False):
             yield TimedFrame(av.VideoFrame.from_ndarray(_rgb(frame), "rgb24"), begin, end)
-
-
-@cache
-def _register() -> None:
-    """Plugins bring formats that Pillow lacks; they load libraries of megabytes."""
-    import pillow_heif
-    import pillow_jxl  # noqa: F401  # importing it registers it
-
-    pillow_heif.register_heif_opener(thumbnails=False)
 
 
 def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -94,12 +85,17 @@ def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
 
 
 @contextmanager
-def _opened(path: str, limits: Limits) -> Iterator[Image.Image]:
+def _opened(file: MediaFile, limits: Limits) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _register()
-            with Image.open(path, formats=FORMATS) as image:
+            import decoders.streams.plugins  # noqa: F401
+
+            with (
+                opened(file) as descriptor,
+                open(descriptor, "rb", closefd=False) as stream,
+                Image.open(stream, formats=FORMATS) as image,
+            ):
                 limits.check_still(image.width, image.height)
                 refuse_raw(image)
                 yield image

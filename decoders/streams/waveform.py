@@ -106,11 +106,9 @@ class SpanWaveform:
         """The outputs from the end of the first margin on."""
         if self._out_period * self._native_period > LARGEST_KERNEL:
             return interpolate(native, self._margin, self._chunk_out, self.rate)
-        import torch
-        import torchaudio.functional
+        from decoders.streams.resampling import resample
 
-        resampled = torchaudio.functional.resample(torch.from_numpy(native), self.rate, SAMPLE_RATE)
-        return np.asarray(resampled.numpy()[self._margin_periods * self._out_period :], np.float32)
+        return resample(native, self.rate)[self._margin_periods * self._out_period :]
 
     def _mark(self, sound: Sound) -> None:
         """Steps that this block sounds in, by more than half an output sample."""

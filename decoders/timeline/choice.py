@@ -10,6 +10,7 @@ import av.stream
 import langcodes
 from langcodes.tag_parser import LanguageTagError
 
+from decoders.timeline.files import MediaFile
 from decoders.timeline.programs import programs
 from schemas.reasons import MediaError, Reason
 
@@ -33,12 +34,12 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream | Non
 
 
 def audio_stream(
-    container: av.container.InputContainer, path: str, video: av.VideoStream | None, track: str = ""
+    container: av.container.InputContainer, file: MediaFile, video: av.VideoStream | None, track: str = ""
 ) -> av.AudioStream | None:
     """The sound, of the same program as the pictures.
 
     Args:
-        container, path: of the same file.
+        container, file: the same medium.
         video: the pictures in use.
         track: "" for the main one: what the container marks as the default, none that is said to be beside
             the main sound, the first; else a number that counts from 1, or a language (en, eng, de-AT).
@@ -50,7 +51,7 @@ def audio_stream(
     # What FFmpeg knows no rate of it only took for sound (pictures without a sequence header, in MPEG-PS).
     streams = [stream for stream in streams if stream.codec_context.sample_rate] or streams
     if not streams or not track:
-        return min(_of_program(container, path, video, streams), key=_beside, default=None)
+        return min(_of_program(container, file, video, streams), key=_beside, default=None)
     if track.isdecimal():
         chosen = streams[int(track) - 1 : int(track)] if int(track) else []
     else:
@@ -58,7 +59,7 @@ def audio_stream(
     if not chosen:
         there = ", ".join(f"{number} {stream.language or 'und'}" for number, stream in enumerate(streams, 1))
         raise MediaError(Reason.MISSING_MODALITY, f"no sound track {track!r}: there are {there}")
-    return min(_of_program(container, path, video, chosen), key=_beside)
+    return min(_of_program(container, file, video, chosen), key=_beside)
 
 
 def picked_before(container: av.container.InputContainer) -> av.AudioStream | None:
@@ -91,14 +92,14 @@ def _speaks(stream: av.AudioStream, wanted: str) -> bool:
 
 def _of_program(
     container: av.container.InputContainer,
-    path: str,
+    file: MediaFile,
     video: av.VideoStream | None,
     streams: Sequence[av.AudioStream],
 ) -> Sequence[av.AudioStream]:
     """Those of the pictures' program; all where it has none."""
     if container.format.name != "mpegts" or video is None or len(streams) < 2:
         return streams
-    together = [pids for pids in programs(path) if video.id in pids]
+    together = [pids for pids in programs(file) if video.id in pids]
     return [stream for stream in streams if any(stream.id in pids for pids in together)] or streams
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TypeVar
@@ -24,6 +22,7 @@ import av.stream
 from av.codec.hwaccel import HWAccel
 
 from decoders.limits import Limits
+from decoders.timeline.files import MediaFile, opened
 from schemas.reasons import MediaError, Reason
 
 SNIFF_BYTES = 4096
@@ -51,41 +50,15 @@ _GENPTS = 1  # AVFMT_FLAG_GENPTS
 av.logging.set_level(None)
 
 
-def of_file(error: OSError) -> MediaError | None:
-    """What the system says of one file; None where it speaks of itself (descriptors, memory, a disk)."""
-    if error.errno == ENOENT:
-        return MediaError(Reason.NOT_FOUND, "no such file")
-    if error.errno in (EACCES, EPERM, EISDIR, ELOOP, ENAMETOOLONG, ENOTDIR):
-        return MediaError(Reason.UNREADABLE, str(error))
-    return None
-
-
-def _open_file(path: str) -> int:
-    """A descriptor of a regular file.
-
-    Raises:
-        MediaError: not_found, unreadable.
-        OSError: the system has no descriptors left, or its disk fails.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
-            raise MediaError(Reason.UNREADABLE, "not a regular file")
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except ValueError as error:
-        raise MediaError(Reason.UNREADABLE, str(error)) from error
-    except OSError as error:
-        raise of_file(error) or error from error
-
-
-def read_head(path: str) -> bytes:
+def read_head(file: MediaFile) -> bytes:
     """The first bytes of a regular file.
 
     Raises:
         MediaError: not_found, unreadable, empty_file, or refused_format for a text that names other files.
-        OSError: as `_open_file`.
+        OSError: the system has no descriptors left, or its disk fails.
     """
-    with open(_open_file(path), "rb") as file:
-        head = file.read(SNIFF_BYTES)
+    with opened(file) as descriptor:
+        head = os.pread(descriptor, SNIFF_BYTES, 0)
     if not head:
         raise MediaError(Reason.EMPTY_FILE, "no bytes")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -96,7 +69,7 @@ def read_head(path: str) -> bytes:
 
 @contextmanager
 def open_media(
-    path: str,
+    file: MediaFile,
     limits: Limits,
     options: Mapping[str, str] = MappingProxyType({}),
     hardware: HWAccel | None = None,
@@ -106,9 +79,8 @@ def open_media(
     Raises:
         MediaError: not_found, unreadable, empty_file, not_media, refused_format, corrupt, too_large.
     """
-    head = read_head(path)
-    descriptor = _open_file(path)
-    try:
+    head = read_head(file)
+    with opened(file) as descriptor:
         container = _open_on(hardware, descriptor, limits, head, options)
         try:
             if len(container.streams) > limits.streams:
@@ -116,8 +88,6 @@ def open_media(
             yield container
         finally:
             container.close()
-    finally:
-        os.close(descriptor)
 
 
 def _open_on(

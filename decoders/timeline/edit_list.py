@@ -11,22 +11,23 @@ from itertools import islice
 
 from decoders.limits import Limits
 from decoders.timeline.container import open_media
+from decoders.timeline.files import MediaFile
 
 OPTION = {"advanced_editlist": "0"}
 _PACKETS = 2000
 
 
-def moved_ticks(path: str, limits: Limits, stream_index: int, position: int, pts: int) -> int:
+def moved_ticks(file: MediaFile, limits: Limits, stream_index: int, position: int, pts: int) -> int:
     """By how many ticks FFmpeg shows a stream's packets too early.
 
     Args:
-        path: the file.
+        file: the medium.
         limits: of opening it.
         stream_index: of the pictures.
         position: byte position of a packet that is shown.
         pts: that packet's, in ticks, as read with edit lists.
     """
-    with open_media(path, limits, OPTION) as plain:
+    with open_media(file, limits, OPTION) as plain:
         for packet in islice(plain.demux(plain.streams[stream_index]), _PACKETS):
             if packet.size and packet.pos == position and packet.pts is not None:
                 return max(0, packet.pts - pts)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from decoders.timeline.files import MediaFile, opened
+
 SYNC = 0x47
 _HEAD = 8 << 20  # bytes in which every table has come several times
 _PAT, _PAT_TABLE, _PMT_TABLE = 0, 0, 2
 _SIZES = ((188, 0), (192, 4), (204, 0))  # packets: plain, with a time before it (M2TS), with parity behind it
 
 
-def programs(path: str) -> list[frozenset[int]]:
+def programs(media: MediaFile) -> list[frozenset[int]]:
     """The packet identifiers (PIDs) of each program's streams, as far as the file's beginning says."""
-    with open(path, "rb") as file:  # noqa: PTH123
+    with opened(media) as descriptor, open(descriptor, "rb", closefd=False) as file:
         data = file.read(_HEAD)
     tables: set[int] = set()
     found: dict[int, frozenset[int]] = {}

@@ -20,6 +20,7 @@ from decoders.timeline import webp
 from decoders.timeline.choice import audio_stream, picked_before, video_stream
 from decoders.timeline.container import open_media, read_head
 from decoders.timeline.edit_list import moved_ticks
+from decoders.timeline.files import MediaFile
 from decoders.timeline.joins import find_joins
 from decoders.timeline.scan import Scan, packets
 from decoders.timeline.track import Track
@@ -76,11 +77,11 @@ class Timeline:
         return self.to_ns((pts + track.moved) * track.time_base)
 
 
-def read_timeline(path: str, limits: Limits, audio_track: str = "") -> Timeline:
+def read_timeline(file: MediaFile, limits: Limits, audio_track: str = "") -> Timeline:
     """Demux every packet of the two streams in use; decode none.
 
     Args:
-        path: the file.
+        file: the medium.
         limits: of opening and reading it.
         audio_track: decoders/timeline/choice.py.
 
@@ -88,17 +89,17 @@ def read_timeline(path: str, limits: Limits, audio_track: str = "") -> Timeline:
         MediaError: no_streams, missing_modality (no such audio track), corrupt (no packet at all),
             too_large, and what opening a file can give.
     """
-    if webp.is_animated(read_head(path)):
-        return Timeline(webp.read_track(path, limits), None, Fraction(0))
-    with open_media(path, limits) as container:
+    if webp.is_animated(read_head(file)):
+        return Timeline(webp.read_track(file, limits), None, Fraction(0))
+    with open_media(file, limits) as container:
         picture = video_stream(container)
-        sound = audio_stream(container, path, picture, audio_track)
+        sound = audio_stream(container, file, picture, audio_track)
         scans, cut_short = _scan(container, [s for s in (picture, sound) if s is not None], limits)
         other_sound = not audio_track and sound is not picked_before(container)
         moved = 0
         cut = next((scan for scan in scans if any(scan.discard)), None)
         if cut is not None and cut.stream.type == "video" and container.format.name.startswith("mov,"):
-            moved = moved_ticks(path, limits, cut.stream.index, *cut.first_shown())
+            moved = moved_ticks(file, limits, cut.stream.index, *cut.first_shown())
         jumps = bool(int(container.format.flags) & _TS_DISCONT)
         joins = find_joins([scan.packets() for scan in scans], jumps)
         tracks = {

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from decoders.limits import Limits
+from decoders.timeline.files import MediaFile, opened
 from decoders.timeline.track import Track
 from schemas.reasons import MediaError, Reason
 
@@ -20,14 +21,14 @@ def is_animated(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) > 20 and bool(head[20] & 2)
 
 
-def read_track(path: str, limits: Limits) -> Track:
+def read_track(media: MediaFile, limits: Limits) -> Track:
     """Its frames, from the chunks' headers; none is decoded.
 
     Raises:
         MediaError: corrupt, without a frame; too_large.
     """
     durations = []
-    with open(path, "rb") as file:  # noqa: PTH123
+    with opened(media) as descriptor, open(descriptor, "rb", closefd=False) as file:
         file.seek(12)
         while len(chunk := file.read(8)) == 8:
             kind, size = struct.unpack("<4sI", chunk)
