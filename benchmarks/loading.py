@@ -98,11 +98,11 @@ def _sample(
         frame_times=[step / 2 for step in range(shape.steps)],
         audio_mask=[1] * shape.steps,
         visual_mask=[1] * shape.steps,
-        conversations=[[{"from": "human", "value": "what is this?"}, {"from": "gpt", "value": "a clip"}]],
-        metadata={},
         features={column: Feature("0" * 64, size, "float16") for column, size in shapes.items()},
     )
-    members = [("json", json_bytes(sample.to_json()))]
+    talk = [[{"from": "human", "value": "what is this?"}, {"from": "gpt", "value": "a clip"}]]
+    said = {"version": 1, "conversations": talk, "metadata": {}}  # as corpora of version 1 have it
+    members = [("json", json_bytes({**sample.to_json(), **said}))]
     for column, size in shapes.items():
         members.append((f"{column}.npy", npy_bytes(random.random(size, dtype=np.float32).astype(np.float16))))
     return sample, members

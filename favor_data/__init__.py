@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from favor_data.encoding import ClipEncoder, featurizer
     from favor_data.verifying import Verified, verify
     from featurizers.errors import ModelUnavailable
-    from loaders.corpus import CorpusError, open_corpus
+    from loaders.corpus import open_corpus
     from loaders.dataset import CorpusDataset
     from loaders.loader import CorpusLoader
+    from loaders.opening import CorpusError
     from loaders.schedule.mixture import Mixture
     from loaders.schedule.pairing import Pairing
     from loaders.schedule.phase import Phase
@@ -62,7 +63,8 @@ _HOMES = {
     "favor_data.encoding": ("ClipEncoder", "featurizer"),
     "favor_data.verifying": ("Verified", "verify"),
     "featurizers.errors": ("ModelUnavailable",),
-    "loaders.corpus": ("CorpusError", "open_corpus"),
+    "loaders.corpus": ("open_corpus",),
+    "loaders.opening": ("CorpusError",),
     "loaders.dataset": ("CorpusDataset",),
     "loaders.loader": ("CorpusLoader",),
     "loaders.schedule.mixture": ("Mixture",),

@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from loaders.corpus import Corpus, open_corpus
 from pipelines.launch import Launched, launch
 from pipelines.settings import settings
-from schemas.corpus import LEDGER_NAME, Column, Counts
+from schemas.corpus import LEDGER_NAME, Column
 from storage import files
 
 
@@ -25,7 +25,9 @@ class Built:
 
     Attributes:
         output: the corpus's folder.
-        counts: of the whole corpus: inputs, done, rejected (by reason too), samples, steps, shards, bytes.
+        counts: of the whole corpus: inputs, done, rejected, filtered, removed, rejected_by_reason, remarks,
+            samples, steps, shards, bytes, conversations.
+        state: number of the corpus's state.
         columns: name -> what made it.
         seconds: by stage of this build, "build" for the whole; empty where there was nothing to do.
         counters: of this build alone; docs/api.md lists them.
@@ -33,14 +35,16 @@ class Built:
 
     def __init__(self, launched: Launched) -> None:
         self.output: str = launched.output
-        self.counts: Counts = launched.corpus.counts
-        self.columns: dict[str, Column] = launched.corpus.columns
+        assert launched.state is not None, "a build of no input is refused before"
+        self.state: int = launched.state.state
+        self.counts: dict[str, Any] = launched.state.counts
+        self.columns: dict[str, Column] = launched.state.columns
         self.seconds = launched.seconds
         self.counters = launched.counters
 
     @cached_property
     def ledger(self) -> pa.Table:
-        """One row an input of the corpus (schemas/tables.py), read when it is first asked for."""
+        """One row an input of the corpus (schemas/rows.py), read when it is first asked for."""
         with files.open_read(files.join(self.output, LEDGER_NAME)) as stream:
             return pq.read_table(pa.BufferReader(stream.read()))
 
@@ -55,10 +59,11 @@ class Built:
 
     def __repr__(self) -> str:
         counts = self.counts
-        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.rejected_by_reason.items())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counts["rejected_by_reason"].items())
         return (
-            f"<Built {self.output}: {counts.inputs} inputs, {counts.done} done, {counts.rejected} rejected"
-            f"{f' ({reasons})' if reasons else ''}; {counts.samples} samples in {counts.shards} shards, "
+            f"<Built {self.output}: {counts['inputs']} inputs, {counts['done']} done, "
+            f"{counts['rejected']} rejected{f' ({reasons})' if reasons else ''}; "
+            f"{counts['samples']} samples in {counts['shards']} shards, "
             f"columns {', '.join(self.columns)}>"
         )
 

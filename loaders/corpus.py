@@ -1,4 +1,4 @@
-"""A corpus as training sees it: the rows of its index, or of a snapshot's, that pass a filter."""
+"""A corpus as training sees it: the rows of a state's index that pass a filter, and where their bytes lie."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,25 +17,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from loaders.cache import LocalCache
 from loaders.memory import empty
+from loaders.opening import CorpusError, columns_of, open_table
 from loaders.storage import Bytes, Storage
-from schemas.corpus import CORPUS_NAME, INDEX_NAME, snapshot_index_name
-from schemas.corpus import Corpus as CorpusFile
+from schemas.corpus import CORPUS_NAME, Column
 from schemas.media import Modality
+from schemas.state import ANNOTATIONS, KEPT
 from storage import files
-from storage.errors import StorageError
 
-_READING = ["key", "shard", "offset", "size", "sha256"]  # the columns that a worker needs
+_READING = ["key", "shard", "offset", "size", "sha256", "head", "columns", "features"]  # what a worker needs
 _DIGEST_ROWS = 1 << 20
 _PIECE_BYTES = 32 << 20  # the longest that is fetched at once
-
-
-class CorpusError(ValueError):
-    """A corpus that cannot be read as asked: one line that says what is wrong."""
 
 
 class Place(NamedTuple):
@@ -48,7 +42,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Corpus:
-    """Rows of one index; `table` has the columns of schemas.tables.INDEX.
+    """Rows of one index; `table` has the columns of schemas.rows.INDEX (of version 1: schemas.tables.INDEX).
 
     Pickled, it is small: the columns that reading needs lie in a temporary file that other processes of this
     machine map, for as long as this object lives. There `table` has only those.
@@ -58,6 +52,8 @@ class Corpus:
     storage: Storage
     table: pa.Table
     cache: LocalCache | None = None
+    state: int = 0
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -66,7 +62,8 @@ class Corpus:
         return f"<Corpus {self.root}: {len(self)} samples>"
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {"root": self.root, "storage": self.storage, "cache": self.cache, "mapped": self._mapped}
+        names = ("root", "storage", "cache", "state", "columns")
+        state = {**{name: self.__dict__[name] for name in names}, "mapped": self._mapped}
         known = {name: self.__dict__[name] for name in ("sound_columns",) if name in self.__dict__}
         return state | known
 
@@ -117,7 +114,7 @@ class Corpus:
         Raises:
             CorpusError: corpus.json does not say.
         """
-        columns = _corpus_file(self.storage).columns
+        columns = columns_of(self.storage, self.columns)
         if not columns:
             raise CorpusError(f"{self.root}/{CORPUS_NAME} does not say which columns are sound")
         return frozenset(name for name, column in columns.items() if column.modality == Modality.AUDIO)
@@ -129,12 +126,18 @@ class Corpus:
         """Hex, of the bytes at the row's place."""
         return str(self._sha256[row])
 
+    def sha256s(self, row: int) -> list[str]:
+        """Hex, of the bytes at each of the row's places, all columns wanted."""
+        apart = self.table["columns"][row].as_py() if "columns" in self.table.column_names else []
+        return [self.sha256(row), *(layer["sha256"] for layer in apart if layer["size"])]
+
     def place(self, row: int) -> Place:
+        """Of its base: KEY.json, and what every sample had from the start."""
         shard = str(self._shard_names[self.shard_numbers[row]])
         return Place(shard, int(self.offsets[row]), int(self.sizes[row]))
 
     def pieces(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[Place, npt.NDArray[np.int64]]]:
-        """The places of `rows` (no row twice), joined where they touch up to 32 MiB, and the rows of each."""
+        """The bases of `rows` (no row twice), joined where they touch up to 32 MiB, and the rows of each."""
         rows = rows[np.lexsort((self.offsets[rows], self.shard_numbers[rows]))]
         shards, offsets = self.shard_numbers[rows], self.offsets[rows]
         ends = offsets + self.sizes[rows]
@@ -146,13 +149,53 @@ class Corpus:
             place = self.place(int(rows[start]))
             yield place._replace(size=int(ends[end - 1]) - place.offset), rows[start:end]
 
+    def places(self, row: int, columns: Collection[str] | None = None) -> list[Place]:
+        """Where all that is wanted of a sample lies, and no byte of other columns. The first place begins
+        with KEY.json. (In a corpus of version 1 the sample's bytes are one place.)"""
+        base = self.place(row)
+        if "columns" not in self.table.column_names:
+            return [base]
+        apart = [
+            Place(layer["shard"], layer["offset"], layer["size"])
+            for layer in self.table["columns"][row].as_py()
+            if layer["size"] and (columns is None or layer["column"] in (ANNOTATIONS, *columns))
+        ]
+        return [*(self._wanted(row, base, columns) if columns is not None else [base]), *apart]
+
+    def _wanted(self, row: int, base: Place, columns: Collection[str]) -> list[Place]:
+        features = self.table["features"][row].as_py()
+        apart = {layer["column"] for layer in self.table["columns"][row].as_py()}
+        inside = [feature for feature in features if feature["column"] not in apart]
+        if not all(feature["size"] for feature in inside):
+            return [base]  # of version 1: nobody wrote down where in the sample they lie
+        pieces = [(0, int(self.table["head"][row].as_py()))]
+        pieces += [(f["offset"], f["size"]) for f in inside if f["column"] in columns]
+        return list(joined(Place(base.shard, base.offset + at, size) for at, size in sorted(pieces)))
+
     def read(self, place: Place) -> Bytes:
         """uint8 [size], writable and not shared; from this machine's cache where there is one.
 
         Raises:
-            FileNotFoundError: no such shard.
+            CorpusError: a later build has swept the shard.
+            FileNotFoundError: no such shard, in a corpus of version 1.
             EOFError: the shard ends before the place does.
         """
+        try:
+            return self._read(place)
+        except FileNotFoundError as error:
+            if not self.state:
+                raise
+            kept = place._replace(shard=f"{KEPT}/{place.shard}")
+            try:
+                return self._read(kept)
+            except FileNotFoundError:
+                pass
+            again = f"open it again, or keep states that are in use (favor-data keep {self.root} NAME)"
+            raise CorpusError(
+                f"{self.root}: state {self.state} is no more, {place.shard} has gone: {again}"
+            ) from error
+
+    def _read(self, place: Place) -> Bytes:
         if self.cache is None:
             return self.storage.read_range(*place)
         data = empty((place.size,))
@@ -214,16 +257,33 @@ class Corpus:
         weakref.finalize(self, _remove, folder, os.getpid())
         path = str(Path(folder, "reading.arrow"))
         columns = {"key": self._keys, "shard": self._shards, "sha256": self._sha256}
-        table = pa.table({name: columns.get(name, self.table[name]) for name in _READING})
+        names = [name for name in _READING if name in self.table.column_names]
+        table = pa.table({name: columns.get(name, self.table[name]) for name in names})
         with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
             writer.write_table(table.combine_chunks())
         return path
+
+
+def joined(places: Iterable[Place]) -> Iterator[Place]:
+    """Places in order, joined where they touch up to 32 MiB."""
+    open_: Place | None = None
+    for place in places:
+        touches = open_ and open_.shard == place.shard and open_.offset + open_.size == place.offset
+        if open_ and touches and open_.size + place.size <= _PIECE_BYTES:
+            open_ = open_._replace(size=open_.size + place.size)
+            continue
+        if open_:
+            yield open_
+        open_ = place
+    if open_:
+        yield open_
 
 
 def open_corpus(
     root: str | os.PathLike[str],
     *,
     where: Any = None,
+    state: str | None = None,
     snapshot: str | None = None,
     cache: LocalCache | None = None,
 ) -> Corpus:
@@ -232,64 +292,22 @@ def open_corpus(
     Args:
         where: a filter on the index's columns, as pyarrow.parquet.read_table takes it:
             `pc.field("steps") >= 20`, or `[("conversations", ">", 0)]`.
-        snapshot: a name from corpus.json; None: the newest state.
+        state: a name that `favor-data keep` gave; None: the present state.
+        snapshot: `state`'s name until 0.1, for one version more.
         cache: keeps what is read of a remote corpus on this machine's disk.
 
     Raises:
-        CorpusError: no corpus there, or no access to it, no such snapshot, an index that was changed after
-            its snapshot, or no sample that passes the filter.
+        CorpusError: no corpus there, or no access to it, no such state, a file that was changed, or no sample
+            that passes the filter.
     """
     storage = Storage(root)
-    name = INDEX_NAME if snapshot is None else snapshot_index_name(snapshot)
-    expected = None if snapshot is None else _snapshot_digest(storage, snapshot)
-    content = _read(storage, name)
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise CorpusError(f"{storage.root}/{name} is not the index that snapshot {snapshot} froze")
-    try:
-        table = pq.read_table(pa.BufferReader(_native(content)), filters=where)
-    except pa.ArrowInvalid as error:
-        raise CorpusError(f"{storage.root}/{name}: {str(error).splitlines()[0]}") from error
-    if not table.num_rows:
+    opened = open_table(storage, where, state or snapshot)
+    if not opened.table.num_rows:
         raise CorpusError(f"no sample of {storage.root} passes the filter {where}")
-    return Corpus(storage.root, storage, table, cache if storage.remote else None)
-
-
-def _read(storage: Storage, name: str) -> bytes:
-    try:
-        return storage.read(name)
-    except FileNotFoundError as error:
-        raise CorpusError(
-            f"{storage.root} holds no {name}: is it the --output of a finished build?"
-        ) from error
-    except PermissionError as error:
-        raise CorpusError(f"{storage.root}/{name} may not be read: are there credentials?") from error
-    except (OSError, StorageError) as error:
-        raise CorpusError(f"{storage.root}/{name} cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def _native(content: bytes) -> pa.Buffer:
-    """A copy in Arrow's own memory: its threads let go of what they read when the interpreter may be gone."""
-    buffer = pa.allocate_buffer(len(content))
-    np.frombuffer(buffer, np.uint8)[:] = np.frombuffer(content, np.uint8)
-    return buffer
+    columns, remote = opened.columns, storage.remote
+    return Corpus(storage.root, storage, opened.table, cache if remote else None, opened.state, dict(columns))
 
 
 def _remove(folder: str, process: int) -> None:
     if os.getpid() == process:  # not in a fork's child
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _corpus_file(storage: Storage) -> CorpusFile:
-    try:
-        return CorpusFile.model_validate_json(_read(storage, CORPUS_NAME))
-    except ValidationError as error:
-        raise CorpusError(f"{storage.root}/{CORPUS_NAME}: {error.errors()[0]['msg']}") from error
-
-
-def _snapshot_digest(storage: Storage, snapshot: str) -> str:
-    digests = {item.name: item.index_sha256 for item in _corpus_file(storage).snapshots}
-    if snapshot not in digests:
-        raise CorpusError(
-            f"no snapshot {snapshot!r} in {storage.root}; it has {', '.join(digests) or 'none'}"
-        )
-    return digests[snapshot]

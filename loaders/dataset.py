@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Dataset
 
-from loaders.corpus import Corpus, Place
+from loaders.corpus import Corpus, Place, joined
 from loaders.extent import ExtentError, members
+from loaders.opening import CorpusError
 from loaders.sample import TrainingSample, decode, treated
 from loaders.schedule.phase import Batch, Item
 from loaders.storage import Bytes
@@ -34,7 +35,7 @@ class CorpusDataset(Dataset[TrainingSample]):
         self.corpus = corpus
         self.columns = columns
         self.verify = verify
-        self._fetched: dict[int, tuple[Bytes, int]] = {}  # and readings to come
+        self._fetched: dict[int, tuple[list[Bytes], int]] = {}  # and readings to come
 
     def __len__(self) -> int:
         return len(self.corpus)
@@ -51,7 +52,7 @@ class CorpusDataset(Dataset[TrainingSample]):
         try:
             return self._decode(item, self._bytes(item.row))
         except ExtentError:
-            if not self.corpus.forget(self.corpus.place(item.row)):
+            if not any([self.corpus.forget(place) for place in self._places(item.row)]):
                 raise
             return self._decode(item, self._bytes(item.row))  # from its origin, not from this machine's cache
 
@@ -59,18 +60,18 @@ class CorpusDataset(Dataset[TrainingSample]):
         """Brings the bytes of rows that will be read next, in long pieces from far away."""
         storage = self.corpus.storage
         wanted, readings = np.unique(rows, return_counts=True)
-        places, of = zip(*self.corpus.pieces(wanted), strict=True)
         if not storage.remote:
-            for place in places:
+            for place, _ in self.corpus.pieces(wanted):
                 with suppress(FileNotFoundError):  # said of the sample that is read
                     storage.will_read(*place)
             return
-        for place, own, piece in zip(places, of, files.each(self._piece, places), strict=True):
-            if piece is None:
-                continue
-            for row, count in zip(own.tolist(), readings[np.searchsorted(wanted, own)].tolist(), strict=True):
-                start = int(self.corpus.offsets[row]) - place.offset
-                self._fetched[row] = (piece[start : start + int(self.corpus.sizes[row])], count)
+        places = {row: self._places(row) for row in wanted.tolist()}
+        pieces = list(joined(sorted(place for several in places.values() for place in several)))
+        fetched = dict(zip(pieces, files.each(self._piece, pieces), strict=True))
+        for (row, several), count in zip(places.items(), readings.tolist(), strict=True):
+            parts = [_part(place, pieces, fetched) for place in several]
+            if all(part is not None for part in parts):
+                self._fetched[row] = ([part for part in parts if part is not None], count)
 
     def forget(self) -> None:
         """Lets go of what was fetched for readings that will not come."""
@@ -80,28 +81,42 @@ class CorpusDataset(Dataset[TrainingSample]):
         """None: some of it is missing, which its samples will say one by one."""
         try:
             return self.corpus.read(place)
-        except (EOFError, FileNotFoundError):
+        except (EOFError, CorpusError):
             return None
 
-    def _bytes(self, row: int) -> Bytes:
+    def _places(self, row: int) -> list[Place]:
+        return self.corpus.places(row, None if self.verify else self.columns)  # a digest is of whole samples
+
+    def _bytes(self, row: int) -> list[Bytes]:
         if row in self._fetched:
-            data, readings = self._fetched.pop(row)
+            parts, readings = self._fetched.pop(row)
             if readings > 1:
-                self._fetched[row] = (data, readings - 1)
-            return data.copy()  # its own memory: a sample must not hold the whole piece
+                self._fetched[row] = (parts, readings - 1)
+            return [part.copy() for part in parts]  # a sample must not hold the whole piece in memory
         try:
-            return self.corpus.read(self.corpus.place(row))
+            return [self.corpus.read(place) for place in self._places(row)]
         except EOFError as error:
             raise ExtentError(f"{self.corpus.where(row)}: {error}") from error
 
-    def _decode(self, item: Item, data: Bytes) -> TrainingSample:
+    def _decode(self, item: Item, parts: list[Bytes]) -> TrainingSample:
         row = item.row
-        if self.verify and hashlib.sha256(data.data).hexdigest() != self.corpus.sha256(row):
-            raise ExtentError(f"{self.corpus.where(row)}: not the bytes that the index has the SHA-256 of")
+        if self.verify:
+            for data, sha256 in zip(parts, self.corpus.sha256s(row), strict=True):
+                if hashlib.sha256(data.data).hexdigest() != sha256:
+                    where = self.corpus.where(row)
+                    raise ExtentError(f"{where}: not the bytes that the index has the SHA-256 of")
         try:
-            return decode(self.corpus.key(row), members(data), item, self.columns)
+            found = {name: content for data in parts for name, content in members(data).items()}
+            return decode(self.corpus.key(row), found, item, self.columns)
         except ExtentError as error:
             raise ExtentError(f"{self.corpus.where(row)}: {error}") from error
+
+
+def _part(place: Place, pieces: list[Place], fetched: Mapping[Place, Bytes | None]) -> Bytes | None:
+    piece = pieces[bisect_right(pieces, (place.shard, place.offset), key=lambda piece: piece[:2]) - 1]
+    data = fetched[piece]
+    start = place.offset - piece.offset
+    return None if data is None else data[start : start + place.size]
 
 
 class Readings:

@@ -76,11 +76,11 @@ def decode(
         raise ExtentError(f"these bytes hold {', '.join(sorted(found))}: was the corpus built again?")
     record = _record(content.pop("json"))
     features = {
-        column: torch.from_numpy(array(content.pop(f"{column}.npy")))
-        for column in record["features"]
-        if f"{column}.npy" in content and (columns is None or column in columns)
+        name.removesuffix(".npy"): torch.from_numpy(array(content[name]))
+        for name in sorted(content)
+        if name.endswith(".npy") and (columns is None or name.removesuffix(".npy") in columns)
     }
-    conversations = record["conversations"]
+    conversations, metadata = _annotations(record, content)
     asked = item.treatment in (Treatment.MATCH, Treatment.MISMATCH)  # then the number is a question's
     drawn = None if item.conversation is None or asked else conversations[item.conversation]
     return TrainingSample(
@@ -93,7 +93,7 @@ def decode(
         visual_mask=torch.from_numpy(np.array(record["visual_mask"], np.bool_)),
         frame_times=record["frame_times"],
         conversations=conversations,
-        metadata=record["metadata"],
+        metadata=metadata,
         media=record["media"],
         conversation=drawn,
         fill=item.fill,
@@ -185,6 +185,16 @@ def _conversation(sample: TrainingSample, item: Item, other: TrainingSample) -> 
 
 def _exchange(question: str, answer: str) -> Conversation:
     return [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
+
+
+def _annotations(
+    record: Mapping[str, Any], content: dict[str, memoryview]
+) -> tuple[list[Conversation], dict[str, Any]]:
+    """Conversations and metadata: of version 1 in KEY.json."""
+    if "annotations.json" not in content:
+        return record.get("conversations", []), record.get("metadata", {})
+    said = _record(content.pop("annotations.json"))
+    return from_json(said["conversations"]), from_json(said["metadata"])
 
 
 def _record(content: memoryview) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from loaders.corpus import Corpus, CorpusError
+from loaders.corpus import Corpus
 from loaders.dataset import CorpusDataset
 from loaders.memory import empty
+from loaders.opening import CorpusError
 from loaders.sample import TrainingSample
 from schemas.grid import VECTORS_PER_STEP
 

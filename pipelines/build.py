@@ -5,9 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,30 +16,36 @@ from featurizers.whisper.description import Transcription, WhisperFeaturizer
 from pipelines.errors import UsageError
 from pipelines.members import Members
 from pipelines.metrics.progress import Progress
-from pipelines.products import Products, products_of_build
+from pipelines.products import PLACEMENT, Products, products_of_build
 from pipelines.settings import Settings
+from pipelines.states.commit import latest
+from pipelines.states.migrate import is_version_1, migrate
 from pipelines.storage.cache import Cache
-from schemas.corpus import CACHE_NAME, Column
+from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
+from schemas.rows import Row
+from schemas.state import ANNOTATIONS, BASE, State
 from storage import files
 
 STAGE_RAM = "12GB"  # weights of both encoders, frames decoded ahead, and one decoder a core
-LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow",
-             "silero-vad", "torch", "torchaudio", "transformers", "webdataset")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What corpus.json says of a build before it has run."""
+    """What a state says of the build that makes it, known before it runs; `layers` as in schemas.state."""
 
-    created: str
     options: dict[str, Any]
     columns: dict[str, Column]
-    libraries: dict[str, str]
+    layers: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
 class Build:
-    """Picklable; the parts of it that travel to workers are small."""
+    """Picklable; the parts of it that travel to workers are small.
+
+    Attributes:
+        parent: the state of the corpus that it goes on from.
+        removed: the new ledger rows of inputs that it takes out.
+    """
 
     output: str
     cache: Cache
@@ -53,6 +57,8 @@ class Build:
     limits: Limits
     progress: Progress
     facts: Facts
+    parent: State | None = None
+    removed: tuple[Row, ...] = ()
     transcription: Transcription | None = None
     accelerator: str | None = None
     audio_track: str = ""
@@ -60,7 +66,7 @@ class Build:
     @cached_property
     def members(self) -> Members:
         fingerprints = {name: column.fingerprint for name, column in self.facts.columns.items()}
-        return Members(self.products, self.cache, fingerprints)
+        return Members(self.output, self.products, self.cache, fingerprints, self.facts.layers)
 
     def cautions(self) -> Iterator[str]:
         """What a user should hear before the work begins."""
@@ -70,6 +76,27 @@ class Build:
                     f"column {column} is made with UNTRAINED weights ({featurizer.model}): "
                     "a smoke test, not features"
                 )
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """Inputs that this build takes out."""
+        return frozenset(row["input"] for row in self.removed)
+
+    @property
+    def held(self) -> Products:
+        """What the corpus was made of."""
+        if self.parent is None:
+            return self.products
+        return products_of_build(self.parent.columns, self.parent.options)
+
+    @property
+    def held_layers(self) -> dict[str, list[str]]:
+        return self.parent.layers if self.parent else {}
+
+    @property
+    def first_shard(self) -> int:
+        """The first shard number that was never used."""
+        return self.parent.next_shard if self.parent else 0
 
     @property
     def hints(self) -> dict[str, str]:
@@ -86,6 +113,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
 
     Raises:
         UsageError, ModelUnavailable: what can be refused is refused before work begins.
+        FormatError, StorageError: the corpus cannot be read.
     """
     output = files.absolute(asked.output)
     _check_decoder(asked)
@@ -93,6 +121,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
     featurizers = {name: _featurizer(name, spec, asked) for name, spec in specs.items()}
     described = {name: _column(featurizer) for name, featurizer in featurizers.items()}
     products = products_of_build(described, asked.recorded())
+    parent = present_state(output)
     return Build(
         output=output,
         cache=Cache(files.absolute(asked.cache) if asked.cache else files.join(output, CACHE_NAME)),
@@ -103,12 +132,8 @@ def prepare(asked: Settings, progress: Progress) -> Build:
         shard_bytes=asked.shard_bytes,
         limits=Limits(),
         progress=progress,
-        facts=Facts(
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            options=asked.recorded(),
-            columns=described,
-            libraries=_libraries(),
-        ),
+        facts=Facts(asked.recorded(), described, layers_of(products, parent)),
+        parent=parent,
         transcription=_transcription(asked, featurizers, products),
         accelerator=asked.accelerator,
         audio_track=asked.audio_track,
@@ -170,11 +195,25 @@ def _column(featurizer: Featurizer) -> Column:
     )
 
 
-def _libraries() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+def layers_of(products: Products, parent: State | None) -> dict[str, list[str]]:
+    """Where each product lies: in the base what a corpus was begun with, apart what came later."""
+    names = {product.name for product in products.all} - {PLACEMENT}
+    if parent is None:
+        return {BASE: sorted(names), ANNOTATIONS: []}
+    layers = {layer: sorted(names.intersection(held)) for layer, held in parent.layers.items()}
+    known = {name for held in layers.values() for name in held}
+    layers = {layer: held for layer, held in layers.items() if held or layer in (BASE, ANNOTATIONS)}
+    return layers | {name: [name] for name in sorted(names - known)}
+
+
+def present_state(output: str) -> State | None:
+    """The state that a build goes on from; a corpus of version 1 is migrated first.
+
+    Raises:
+        FormatError, StorageError.
+    """
+    if not is_version_1(output):
+        return latest(output)
+    corpus = Corpus.model_validate_json(files.read_bytes(files.join(output, CORPUS_NAME)))
+    made = products_of_build(corpus.columns, corpus.options)
+    return migrate(output, {product.name for product in made.all} - {PLACEMENT})

@@ -2,7 +2,7 @@
 
     rows -> probe -> plan -> what the corpus lacks -> what the cache lacks -> decode -> encode, words -> cache
                                                                                                            |
-    ledger, index, corpus.json <- shards <- samples with every product in the cache <----------------------+
+    the next state <- shards <- samples whose every product is in the cache or in a shard <----------------+
 
 Only keys, uris and small records cross a shuffle; frames, sound and features live inside one fused stage
 or in the cache.
@@ -18,24 +18,27 @@ import apache_beam as beam
 
 from pipelines.build import Build
 from pipelines.products import WORDS
-from pipelines.records import AccountOfInput, InputOutcome, SampleOutcome
-from pipelines.steps.assemble import FAILED, READY, Assemble
-from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus, OtherInputs, ReadCorpus
+from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, SampleOutcome
+from pipelines.steps.assemble import FAILED, LOST, READY, Assemble
+from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus
+from pipelines.steps.corpus import OtherInputs, ReadCorpus
 from pipelines.steps.decode import OUTCOMES, DecodeMedia
 from pipelines.steps.featurize import Featurize
 from pipelines.steps.finish import ACCOUNTS, REJECTIONS, Finish, LedgerRows
+from pipelines.steps.locate import Locate
 from pipelines.steps.needs import FindNeeds
 from pipelines.steps.plan import PARTS, REJECTED, MergeRows, PlanSamples
 from pipelines.steps.probe import ProbeMedia
-from pipelines.steps.shards import WriteShards
+from pipelines.steps.shards import PUT, STAY, WriteShards
 from pipelines.steps.words import FindWords
+from schemas.rows import Row
 
 
 class Graph(NamedTuple):
     """What the graph gives.
 
     Attributes:
-        corpus: one schemas.corpus.Corpus, once its files are written.
+        corpus: one schemas.state.State, once it is committed and the files for people are written.
         samples: the corpus's index rows, those of earlier builds among them, once their shards are written.
         rejections: the ledger rows of rejected inputs: the job's error output.
     """
@@ -47,7 +50,7 @@ class Graph(NamedTuple):
 
 def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     """The graph, from InputRows on."""
-    corpus = rows.pipeline | "Read corpus" >> ReadCorpus(build.output)
+    corpus = rows.pipeline | "Read corpus" >> ReadCorpus(build.output, build.parent)
     probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits, build.audio_track)
     planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(
         build.clip_ns, build.products.frame_at
@@ -55,14 +58,17 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     samples = planned[PARTS] | "Merge rows" >> MergeRows()
 
     others = {"rows": rows, "ledger": corpus["ledger"]} | "Other inputs" >> (
-        OtherInputs(build.output, build.products)
+        OtherInputs(build.output, build.held.names() == build.products.names(), build.leaving)
     )
     compared = {"samples": samples, "index": corpus["index"], "others": others} | "Compare" >> (
-        CompareWithCorpus(build.products)
+        CompareWithCorpus(build.products, build.members)
+    )
+    fresh = {"fresh": compared[FRESH], "index": corpus["index"]} | "Locate" >> Locate(
+        build.products, build.held, build.held_layers
     )
 
-    needs = compared[FRESH] | "Find needs" >> beam.ParDo(
-        FindNeeds(build.products, build.cache, build.progress)
+    needs = fresh | "Find needs" >> beam.ParDo(
+        FindNeeds(build.products, build.cache, build.facts.layers, build.progress)
     )
     decoded = needs | "By file" >> beam.GroupByKey() | "Decode" >> DecodeMedia.step(build)
     encoded = [
@@ -78,30 +84,37 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     ]
     outcomes = [decoded[OUTCOMES], *encoded, *heard] | "Outcomes" >> beam.Flatten()
 
-    assembled = {"samples": compared[FRESH], "outcomes": outcomes} | "Assemble" >> Assemble(build.members)
+    assembled = {"samples": fresh, "outcomes": outcomes} | "Assemble" >> Assemble(build.members)
     standing = compared[STANDING]
+    leaving = (compared[LEAVING], assembled[LOST]) | "All that leave" >> beam.Flatten()
     index = {
         "ready": assembled[READY],
         "standing": standing | "Rows" >> beam.Keys(),
-        "leaving": compared[LEAVING],
-    } | "Write shards" >> WriteShards(build.output, build.shard_bytes, build.members)
+        "leaving": leaving,
+    } | "Write shards" >> WriteShards(build.output, build.shard_bytes, build.members, build.first_shard)
 
-    done = beam.FlatMap(lambda ready: _done(ready.sample.key, ready.sample.inputs))
-    stand = beam.FlatMapTuple(lambda row, inputs: _done(row["key"], inputs))
+    done = beam.FlatMap(lambda ready: _done(ready.fresh.sample))
+    stand = beam.FlatMapTuple(_stands)
     accounts = (
         planned[REJECTED],
         assembled[FAILED],
         assembled[READY] | "Done" >> done.with_output_types(AccountOfInput),
         standing | "Stand" >> stand.with_output_types(AccountOfInput),
     ) | "Accounts" >> beam.Flatten()
-    ledger = {"rows": rows, "outcomes": accounts} | "Ledger" >> LedgerRows()
-    inputs = (ledger[ACCOUNTS], others | "Earlier rows" >> beam.Values()) | "All inputs" >> beam.Flatten()
-    finished = {"index": index, "ledger": inputs} | "Finish" >> Finish(build.output, build.facts)
-    return Graph(finished, index, ledger[REJECTIONS])
+    ledger = {"rows": rows, "outcomes": accounts, "ledger": corpus["ledger"]} | "Ledger" >> LedgerRows()
+    state = {"put": index[PUT], "leaving": leaving, "accounts": ledger[ACCOUNTS]} | "Finish" >> Finish(build)
+    samples = (index[PUT] | "Rows put" >> beam.Keys(), index[STAY]) | "All samples" >> beam.Flatten()
+    return Graph(state, samples, ledger[REJECTIONS])
 
 
-def _done(key: str, inputs: tuple[str, ...]) -> list[AccountOfInput]:
-    return [(name, InputOutcome(samples=(SampleOutcome(key),))) for name in inputs]
+def _done(sample: PlannedSample) -> list[AccountOfInput]:
+    outcome = SampleOutcome(sample.key, sample.span.start_ns, sample.span.end_ns)
+    return [(name, InputOutcome(samples=(outcome,))) for name in sample.inputs]
+
+
+def _stands(row: Row, inputs: tuple[str, ...]) -> list[AccountOfInput]:
+    outcome = SampleOutcome(row["key"], row["start_ns"], row["end_ns"])
+    return [(name, InputOutcome(samples=(outcome,))) for name in inputs]
 
 
 if __name__ == "__main__":

@@ -6,16 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pipelines.build import Build
 from pipelines.errors import UsageError
-from pipelines.products import PROBE_VERSION, Products, products_of_build
+from pipelines.products import PROBE_VERSION, Products
+from pipelines.states.parts import Parts
 from pipelines.storage import fetch
-from schemas.corpus import CORPUS_NAME, LEDGER_NAME, Corpus
 from schemas.digest import digest
 from schemas.manifest import InputRow
 from schemas.reasons import MediaError
-from schemas.tables import LEDGER, read_rows
-from storage import files
+from schemas.state import State
 
+REMOVED = "removed"
 Ledger = Mapping[str, Mapping[str, Any]]
 
 
@@ -23,13 +24,10 @@ class OtherColumnsError(UsageError):
     """A build that would mix encoders in one corpus."""
 
 
-def read_ledger(output: str) -> Ledger:
+def read_ledger(output: str, state: State | None) -> Ledger:
     """Ledger rows by input; none before the first build."""
-    path = files.join(output, LEDGER_NAME)
-    if not files.exists(path):
-        return {}
-    with files.open_read(path) as stream:
-        return {row["input"]: row for row in read_rows(stream, LEDGER)}
+    parts = Parts(output)
+    return {row["input"]: row for part in (state.ledger if state else ()) for row in parts.ledger(part)}
 
 
 def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[InputRow, ...]:
@@ -59,6 +57,22 @@ def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[In
     )
 
 
+def not_removed(rows: Iterable[InputRow], ledger: Ledger, state: State | None) -> list[InputRow]:
+    """The rows that were not taken out of the corpus."""
+    tombs = set(state.tombstones) if state else set()
+    return [
+        row
+        for row in rows
+        if ledger.get(row.input, {}).get("status") != REMOVED
+        and not (state and tombs and tombstone(state.salt, row.input) in tombs)
+    ]
+
+
+def tombstone(salt: str, name: str) -> str:
+    """By which an input that was taken out for good is known again."""
+    return digest([salt, name])
+
+
 def to_build(rows: Sequence[InputRow], ledger: Ledger, retry: Collection[str]) -> tuple[InputRow, ...]:
     """The rows that the ledger does not settle, and those that share a file with them, whose samples
     may merge."""
@@ -73,24 +87,19 @@ def to_build(rows: Sequence[InputRow], ledger: Ledger, retry: Collection[str]) -
     return tuple(row for row in rows if touched.intersection(row.uris))
 
 
-def check_columns(output: str, rows: Sequence[InputRow], ledger: Ledger, products: Products) -> None:
+def check_columns(build: Build, rows: Sequence[InputRow], ledger: Ledger) -> None:
     """Raises:
     OtherColumnsError: inputs that this build does not name were made with other columns.
     """
-    if others := set(ledger) - {row.input for row in rows}:
-        check_same_columns(output, products, others)
+    named = {row.input for row in rows}
+    others = [name for name, row in ledger.items() if name not in named and row["status"] != REMOVED]
+    if others and build.held.names() != build.products.names():
+        raise other_columns(build.output, f"{len(others)} inputs")
 
 
-def check_same_columns(output: str, products: Products, others: Collection[str]) -> None:
-    """Raises:
-    OtherColumnsError: what the corpus holds was made with other columns; `others` are inputs of it.
-    """
-    path = files.join(output, CORPUS_NAME)
-    if not files.exists(path):
-        return
-    corpus = Corpus.model_validate_json(files.read_bytes(path))
-    if products_of_build(corpus.columns, corpus.options).names() != products.names():
-        raise OtherColumnsError(
-            f"{output} holds {len(others)} inputs made with other columns or options: name those inputs too, "
-            "so that they get the new ones, or choose another --output"
-        )
+def other_columns(output: str, others: str) -> OtherColumnsError:
+    """The error that says so."""
+    return OtherColumnsError(
+        f"{output} holds {others} made with other columns or options: name those inputs too, "
+        "so that they get the new ones, or choose another --output"
+    )

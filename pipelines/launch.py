@@ -16,21 +16,24 @@ from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, 
 
 from decoders.processes.zygote import ZYGOTE
 from pipelines.build import Build, prepare
-from pipelines.changes import check_columns, read_ledger, sign, to_build
+from pipelines.changes import check_columns, not_removed, read_ledger, sign, to_build
 from pipelines.errors import StorageError, UsageError
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings
+from pipelines.settle import Around, settle
+from pipelines.states.commit import ConflictError, latest_number
+from pipelines.states.sweep import sweep
 from pipelines.steps import inputs
-from pipelines.steps.finish import corpus_bytes
 from pipelines.storage.beam_options import adopt
 from pipelines.storage.sources import read_sources
-from schemas.corpus import CORPUS_NAME, Corpus
 from schemas.manifest import InputRow
+from schemas.state import State
 from storage import files
 
 HERE = ("DirectRunner", "FnApiRunner")  # runners that decode in this process
+_TRIES = 10  # builds that were overtaken by another's commit
 Bar = Callable[[Progress], AbstractContextManager[object]]
 
 
@@ -60,7 +63,7 @@ class Launched:
     """
 
     output: str
-    corpus: Corpus
+    state: State | None
     named: frozenset[str]
     seconds: dict[str, float]
     counters: Counter[str]
@@ -86,14 +89,30 @@ def launch(
     with ExitStack() as stack:
         progress = Progress(_progress_file(stack) if bar else None)
         job = look(asked, prepare(asked, progress))
+        sweep(job.build.output)  # what killed builds left: else it would be in the way
         for line in job.build.cautions():
             warn(line)
-        seconds, counters = (
-            _run(job, beams, bar(progress) if bar else nullcontext()) if job.rows else ({}, Counter())
-        )
-        _sweep(job.build)  # also with nothing to do: the last build may have been killed at its very end
-    corpus = _with_seconds(job.build.output, seconds)
-    return Launched(job.build.output, corpus, job.named, seconds, counters)
+        seconds: dict[str, float] = {}
+        counters: Counter[str] = Counter()
+        for tries in reversed(range(_TRIES)):
+            if not job.rows and not job.build.removed:
+                break
+            try:
+                seconds, counters = _run(job, beams, bar(progress) if bar else nullcontext())
+                break
+            except (ConflictError, StorageError, RuntimeError, OSError):
+                if not tries or not _overtaken(job.build):
+                    raise
+                job = look(asked, prepare(asked, progress))  # its features are in the cache
+        state = settle(
+            Around.of(job.build), seconds
+        )  # also with nothing to do: the last build may have been killed
+    return Launched(job.build.output, state, job.named, seconds, counters)
+
+
+def _overtaken(build: Build) -> bool:
+    """Whether another build has committed since this one looked."""
+    return latest_number(build.output) != (build.parent.state if build.parent else 0)
 
 
 def look(asked: Settings, build: Build) -> Job:
@@ -103,9 +122,10 @@ def look(asked: Settings, build: Build) -> Job:
         UsageError, ManifestError, StorageError.
     """
     given = {row.input: row for row in read_sources(asked.sources, build.output)}  # what two name is one
-    rows = sign(given.values(), build.products, build.clip_ns)
-    ledger = read_ledger(build.output)
-    check_columns(build.output, rows, ledger, build.products)
+    ledger = read_ledger(build.output, build.parent)
+    kept = not_removed(given.values(), ledger, build.parent)
+    rows = sign(kept, build.products, build.clip_ns)
+    check_columns(build, rows, ledger)
     lacking = to_build(rows, ledger, asked.retry)
     if lacking:
         _check_writable(build.output)
@@ -148,22 +168,5 @@ def _run(
         if found := re.search(r"StorageError: (.*?)(?: \[while running|$)", str(error), re.MULTILINE):
             raise StorageError(found[1]) from error
         raise
-    finally:
-        _sweep(job.build)
     seconds = {"build": round(time.monotonic() - started, 3), **seconds_by_stage(root.result)}
     return seconds, counted(root.result)
-
-
-def _sweep(build: Build) -> None:
-    files.sweep(build.output)
-    files.sweep(build.cache.root)
-
-
-def _with_seconds(output: str, seconds: dict[str, float]) -> Corpus:
-    path = files.join(output, CORPUS_NAME)
-    corpus = Corpus.model_validate_json(files.read_bytes(path))
-    if seconds:
-        corpus.seconds = {"media": corpus.seconds["media"], **seconds}
-        files.put(path, corpus_bytes(corpus), output)
-        files.sweep(output)
-    return corpus

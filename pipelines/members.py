@@ -1,17 +1,25 @@
-"""A sample's members, read from the cache: what `shards/NNNNNN.tar` holds under its key."""
+"""A sample's members, from the cache or from where the corpus holds them: what its layers' shards get."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.errors import StorageError
 from pipelines.placement import AudioPlacement, FramePlacement, from_bytes
 from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
-from pipelines.records import PlannedSample
+from pipelines.records import Fresh, Place, PlannedSample
 from pipelines.storage.cache import Cache
+from schemas.digest import digest
 from schemas.grid import Grid, ns_to_seconds
-from schemas.sample import Feature, Sample
+from schemas.rows import Row
+from schemas.sample import SAMPLE_VERSION, Feature, Sample
 from schemas.shard import json_bytes, npy_shape, read_extent, tar_bytes
+from schemas.state import ANNOTATIONS, BASE
+from storage import files
+
+FRAME_PREFIX = "frame_"
 
 
 @dataclass(frozen=True)
@@ -31,21 +39,69 @@ class Masks:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a sample will look like in a shard: its kind of members, about how many bytes, its masks."""
+    """What a sample will look like in its base shard: kind of members, about how many bytes, masks."""
 
     group: str
     size: int
     masks: Masks
 
 
-class Members:
-    """Reads samples of one build out of the cache."""
+@dataclass(frozen=True)
+class Made:
+    """One layer of a sample.
 
-    def __init__(self, products: Products, cache: Cache, fingerprints: Mapping[str, str]) -> None:
+    Attributes:
+        contents: suffix -> content in the order of the shard: json first, the rest by name.
+        features: the columns among them.
+        masks: known where the layer is the base.
+    """
+
+    contents: Mapping[str, bytes]
+    features: Mapping[str, Feature]
+    masks: Masks | None = None
+
+
+class Members:
+    """Makes the layers of one build's samples.
+
+    Args:
+        layers: name -> the products that lie in it.
+    """
+
+    def __init__(
+        self,
+        output: str,
+        products: Products,
+        cache: Cache,
+        fingerprints: Mapping[str, str],
+        layers: Mapping[str, Sequence[str]],
+    ) -> None:
+        self._output = output
         self._products = products
         self._cache = cache
         self._fingerprints = fingerprints
-        self.made = products.names()
+        self.layers = {name: frozenset(products) for name, products in layers.items()}
+
+    def content(self, sample: PlannedSample, layer: str) -> str:
+        """SHA-256, hex, of all that decides a layer's bytes; equal content need not be written again."""
+        if layer == ANNOTATIONS:
+            return digest({"key": sample.key, **sample.annotations()})
+        base = layer == BASE
+        media = {
+            str(m): [source.uri, source.content] if base else source.content
+            for m, source in sample.media.items()
+        }
+        identity: dict[str, object] = {
+            "key": sample.key,
+            "span": [sample.span.start_ns, sample.span.end_ns],
+            "media": media,
+            "products": self.made(layer),
+        }
+        return digest(identity | ({"id": sample.id, "record": SAMPLE_VERSION} if base else {}))
+
+    def made(self, layer: str) -> list[str]:
+        """What two builds must share for a layer of one to stand in the other."""
+        return self._products.names(self.layers[layer] | {PLACEMENT})
 
     def masks(self, sample: PlannedSample) -> Masks:
         """Raises:
@@ -67,36 +123,42 @@ class Members:
                 masks.visual[:] = placement.mask
         return masks
 
-    def outline(self, sample: PlannedSample) -> Outline:
+    def outline(self, fresh: Fresh) -> Outline:
         """Raises:
         OSError: an entry is not in the cache.
         """
-        masks, names = self.masks(sample), []
-        size = tar_bytes(len(json_bytes(self._record(sample, masks, {}).to_json())))
-        for product, key in self._present(sample, masks):
+        masks, names = self.masks(fresh.sample), []
+        size = tar_bytes(len(json_bytes(self._record(fresh.sample, masks, {}).to_json())))
+        for product, key in self._present(fresh.sample, masks, BASE):
             pictures = sum(masks.visual) if product.stream is Stream.FRAMES else 1
             names.append(f"{pictures}*jpg" if product.suffix == "tar" else product.group)
-            if product.of_file:
-                size += sum(map(tar_bytes, map(len, self._share(sample, product, key).values())))
+            if lying := fresh.lying.get(key):
+                size += tar_bytes(lying.size)
+            elif product.of_file:
+                size += sum(map(tar_bytes, map(len, self._share(fresh.sample, product, key).values())))
             else:
                 size += tar_bytes(self._cache.size(key, product.suffix))
         return Outline("+".join(sorted(names)), size, masks)
 
-    def read(self, sample: PlannedSample) -> tuple[Sample, dict[str, bytes]]:
-        """The record, and suffix -> content in the order of the shard: json first, the rest by name.
-
-        Raises:
-            OSError: an entry is not in the cache.
+    def make(self, fresh: Fresh, layer: str) -> Made:
+        """Raises:
+        OSError: an entry is not in the cache.
+        StorageError: a shard does not hold what the index says.
         """
-        masks = self.masks(sample)
-        contents = dict(self._contents(sample, masks))
-        record = self._record(sample, masks, contents)
-        return record, {"json": json_bytes(record.to_json()), **dict(sorted(contents.items()))}
+        if layer == ANNOTATIONS:
+            return Made({"annotations.json": json_bytes(fresh.sample.annotations())}, {})
+        masks = self.masks(fresh.sample)
+        contents = dict(sorted(self._contents(fresh, masks, layer)))
+        features = self._features(contents)
+        if layer != BASE:
+            return Made(contents, features)
+        record = self._record(fresh.sample, masks, features)
+        return Made({"json": json_bytes(record.to_json()), **contents}, features, masks)
 
-    def _present(self, sample: PlannedSample, masks: Masks) -> Iterator[tuple[Product, str]]:
+    def _present(self, sample: PlannedSample, masks: Masks, layer: str) -> Iterator[tuple[Product, str]]:
         for product, key in self._products.wanted(sample):
             mask = masks.audio if product.stream is Stream.AUDIO else masks.visual
-            if any(mask) and product.name != PLACEMENT:
+            if any(mask) and product.name in self.layers[layer]:
                 yield product, key
 
     def _placement(
@@ -105,12 +167,17 @@ class Members:
         product = self._products.of(stream)[0]
         return from_bytes(self._cache.get(self._products.key(source, stream, sample.span, product), "json"))
 
-    def _contents(self, sample: PlannedSample, masks: Masks) -> Iterator[tuple[str, bytes]]:
-        for product, key in self._present(sample, masks):
-            if product.suffix == "tar":
-                yield from self._frames(sample, product, self._cache.get(key, product.suffix))
+    def _contents(self, fresh: Fresh, masks: Masks, layer: str) -> Iterator[tuple[str, bytes]]:
+        opened: dict[Place, dict[str, bytes]] = {}
+        for product, key in self._present(fresh.sample, masks, layer):
+            if lying := fresh.lying.get(key):
+                if lying.place not in opened:
+                    opened[lying.place] = read_extent(read_place(self._output, lying.place))
+                yield from _held(product, opened[lying.place])
+            elif product.suffix == "tar":
+                yield from self._frames(fresh.sample, product, self._cache.get(key, product.suffix))
             else:
-                yield from self._share(sample, product, key).items()
+                yield from self._share(fresh.sample, product, key).items()
 
     def _share(self, sample: PlannedSample, product: Product, key: str) -> dict[str, bytes]:
         return product.members(self._cache.get(key, product.suffix), sample.span)
@@ -123,13 +190,16 @@ class Members:
         assert isinstance(placement, FramePlacement)
         for step, row in enumerate(placement.frame_of_step):
             if row >= 0:
-                yield f"frame_{step:03d}.jpg", pictures[f"{row}.jpg"]
+                yield f"{FRAME_PREFIX}{step:03d}.jpg", pictures[f"{row}.jpg"]
 
-    def _record(self, sample: PlannedSample, masks: Masks, contents: Mapping[str, bytes]) -> Sample:
-        features = {}
-        for column, fingerprint in self._fingerprints.items():
-            if content := contents.get(f"{column}.npy"):
-                features[column] = Feature(fingerprint, *npy_shape(content))
+    def _features(self, contents: Mapping[str, bytes]) -> dict[str, Feature]:
+        return {
+            column: Feature(fingerprint, *npy_shape(content))
+            for column, fingerprint in self._fingerprints.items()
+            if (content := contents.get(f"{column}.npy"))
+        }
+
+    def _record(self, sample: PlannedSample, masks: Masks, features: Mapping[str, Feature]) -> Sample:
         return Sample(
             key=sample.key,
             id=sample.id,
@@ -139,8 +209,32 @@ class Members:
             frame_times=masks.frame_times,
             audio_mask=masks.audio,
             visual_mask=masks.visual,
-            conversations=sample.conversations,
-            metadata=sample.metadata,
             features=features,
             remarks=masks.remarks,
         )
+
+
+def _held(product: Product, members: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """A product's members among those of a sample."""
+    for name, content in members.items():
+        if (product.suffix == "tar" and name.startswith(FRAME_PREFIX)) or name in product.group.split("+"):
+            yield name, content
+
+
+def read_place(output: str, place: Place) -> bytes:
+    """The bytes of a sample in a shard.
+
+    Raises:
+        StorageError: not those that the index has the digest of.
+    """
+
+    path = files.join(output, *place.shard.split("/"))
+    data = files.read_range(path, place.offset, place.size)
+    if hashlib.sha256(data).hexdigest() != place.sha256:
+        raise StorageError(f"{place.shard} is damaged at byte {place.offset}: run favor-data verify {output}")
+    return data
+
+
+def place_of(extent: Row) -> Place:
+    """Of an index row (its base), or of one of its columns."""
+    return Place(extent["shard"], extent["offset"], extent["size"], extent["sha256"])

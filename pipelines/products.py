@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -83,9 +83,13 @@ class Products:
     def of(self, stream: Stream) -> tuple[Product, ...]:
         return tuple(product for product in self.all if product.stream is stream)
 
-    def names(self) -> list[str]:
-        """What two builds must share for a sample of one to stand in the other."""
-        return sorted(f"{p.stream}/{p.name}/{p.fingerprint}/{self.frame_at.rule}" for p in self.all)
+    def names(self, only: Collection[str] | None = None) -> list[str]:
+        """What two builds must share for what they made (of products so named) to be the same."""
+        return sorted(
+            f"{p.stream}/{p.name}/{p.fingerprint}/{self.frame_at.rule}"
+            for p in self.all
+            if only is None or p.name in only
+        )
 
     def wanted(self, sample: PlannedSample) -> Iterator[tuple[Product, str]]:
         """(product, cache key) of everything that a sample of its modalities could hold."""

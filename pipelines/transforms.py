@@ -15,13 +15,13 @@ from pipelines.build_corpus import Graph, build_corpus
 from pipelines.changes import sign
 from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.metrics.progress import Progress
-from pipelines.records import Row
 from pipelines.settings import settings
 from pipelines.steps.pack import PackShards, Slice, Slices
 from pipelines.storage.sources import input_row
 from schemas.corpus import shard_name
 from schemas.digest import digest
 from schemas.manifest import InputRow, manifest_row
+from schemas.rows import Row
 from schemas.shard import ShardWriter, tar_bytes
 from storage import files
 
@@ -35,7 +35,7 @@ class BuildCorpus(beam.PTransform):
         made = rows | BuildCorpus("gs://bucket/corpus", clip="openai/clip-vit-large-patch14")
         made.samples     # the corpus's index rows, as dicts
         made.rejections  # the ledger's rows of inputs that gave no sample, as dicts
-        made.corpus      # one schemas.corpus.Corpus, once index, ledger and corpus.json are written
+        made.corpus      # one schemas.state.State, once it is committed, tables and all
 
     In whatever order the rows come, shards and index are those that `favor-data build` makes of a manifest
     with these rows. The ledger knows a row by its content (`row:HASH`): a row given twice is one input.

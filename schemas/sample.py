@@ -12,10 +12,9 @@ from schemas.digest import digest
 from schemas.grid import Span, ns_to_seconds
 from schemas.media import Modality
 
-SAMPLE_VERSION = 1
+SAMPLE_VERSION = 2
 _SLUG_LENGTH = 48
-
-Conversation = Sequence[Mapping[str, str]]
+_HASH_LENGTH = 16  # hex digits, 64 bits; 8 in version 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,12 @@ class Source:
     uri: str
     sha256: str
     timeline: int = 1
+
+    @classmethod
+    def of_content(cls, uri: str, content: str) -> Source:
+        """Inverse of `content`."""
+        sha256, _, timeline = content.partition("+")
+        return cls(uri, sha256, int(timeline or 1))
 
     @property
     def content(self) -> str:
@@ -54,7 +59,7 @@ class Sample:
         frame_times: presentation time, in seconds of the media's time, of each step's frame; None: missing.
             A still image counts as shown from 0.0 on.
         audio_mask, visual_mask: 0 or 1 a step.
-        conversations: each a list of turns {"from": "human" | "gpt", "value": text}.
+        features: those in the same shard.
         remarks: what the media had about them, as schemas/remarks.py has it; not stored where there is none.
     """
 
@@ -66,8 +71,6 @@ class Sample:
     frame_times: Sequence[float | None]
     audio_mask: Sequence[int]
     visual_mask: Sequence[int]
-    conversations: Sequence[Conversation]
-    metadata: Mapping[str, Any]
     features: Mapping[str, Feature]
     remarks: Sequence[str] = ()
 
@@ -87,8 +90,6 @@ class Sample:
             "frame_times": list(self.frame_times),
             "audio_mask": list(self.audio_mask),
             "visual_mask": list(self.visual_mask),
-            "conversations": [[dict(turn) for turn in conversation] for conversation in self.conversations],
-            "metadata": dict(self.metadata),
             "features": {
                 column: {
                     "fingerprint": feature.fingerprint,
@@ -102,8 +103,8 @@ class Sample:
 
 
 def sample_key(sample_id: str, span: Span, digests: Mapping[Modality, str]) -> str:
-    """`SLUG-START-HASH`: the id as far as file names allow, the start in milliseconds, and eight hex
-    digits of the whole id, span and content, so that no two samples collide.
+    """`SLUG-START-HASH`: the id as far as file names allow, the start in milliseconds, and 16 hex
+    digits of the whole id, span and content.
 
     Only ASCII letters, digits, `_` and `-`: no dot (WebDataset cuts names there), no slash.
     """
@@ -114,4 +115,4 @@ def sample_key(sample_id: str, span: Span, digests: Mapping[Modality, str]) -> s
         "span": [span.start_ns, span.end_ns],
         "media": {str(modality): sha256 for modality, sha256 in digests.items()},
     }
-    return f"{slug}-{span.start_ns // 1_000_000:09d}-{digest(identity)[:8]}"
+    return f"{slug}-{span.start_ns // 1_000_000:09d}-{digest(identity)[:_HASH_LENGTH]}"

@@ -1,4 +1,4 @@
-"""Explicit Parquet schemas of index.parquet and ledger.parquet."""
+"""Explicit Parquet schemas of version 1: index.parquet and ledger.parquet."""
 
 from __future__ import annotations
 

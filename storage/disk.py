@@ -48,7 +48,7 @@ def _entry(status: os.stat_result) -> Entry:
 
 def listing(folder: str) -> Iterator[tuple[str, Entry]]:
     """Every file below, in no order; links to folders are not followed."""
-    with suppress(FileNotFoundError), os.scandir(folder) as items:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as items:
         for item in items:
             if item.is_dir(follow_symlinks=False):
                 yield from listing(item.path)

@@ -24,7 +24,7 @@ from examples.favor.model import Favor
 from examples.favor.prompt import ConversationError, Turns
 from examples.favor.selection import SelectionError, open_selected
 from examples.favor.settings import SettingsError
-from loaders.corpus import CorpusError
+from loaders.opening import CorpusError
 from loaders.extent import ExtentError
 from loaders.loader import CorpusLoader
 from loaders.sample import TrainingSample

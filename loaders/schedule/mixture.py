@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loaders.corpus import Corpus, CorpusError
+from loaders.corpus import Corpus
+from loaders.opening import CorpusError
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loaders.corpus import CorpusError
+from loaders.opening import CorpusError
 from loaders.schedule.mixture import Mixture
 from loaders.schedule.modalities import IMAGE, NO_PICTURES, SOUND, VIDEO, Modalities
 from loaders.schedule.phase import Items, Rows, Treatment

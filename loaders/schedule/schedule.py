@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from loaders.corpus import CorpusError
+from loaders.opening import CorpusError
 from loaders.schedule.batching import by_budget, by_count
 from loaders.schedule.epochs import Epochs
 from loaders.schedule.pairing import longest, modalities_of

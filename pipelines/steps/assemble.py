@@ -1,4 +1,4 @@
-"""Samples and what became of their streams -> samples ready for a shard, or why not."""
+"""Samples and what became of their streams -> samples ready for their shards, or why not."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.members import Members
-from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, Rejection, SampleOutcome
+from pipelines.records import AccountOfInput, Fresh, InputOutcome, Rejection, SampleOutcome
 from pipelines.steps.decode import Outcome
 from schemas.reasons import Reason, Stage
+from schemas.rows import Row
+from schemas.state import BASE
 
 READY = "ready"
 FAILED = "failed"
+LOST = "lost"
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A sample whose every product is in the cache.
+    """A sample whose every product is in the cache or in a shard.
 
     Attributes:
-        group: shards hold samples of one group, whose members have the same names: Hugging Face's
+        group: base shards hold samples of one group, whose members have the same names: Hugging Face's
             WebDataset reader wants this, and training batches by modality.
-        size: about the bytes that it takes in a shard, the measure for packing.
+        size: about the bytes that it takes in its base shard, the measure for packing.
     """
 
-    sample: PlannedSample
+    fresh: Fresh
     group: str
     size: int
 
 
-@beam.typehints.with_input_types(samples=PlannedSample, outcomes=Outcome)
+@beam.typehints.with_input_types(samples=Fresh, outcomes=Outcome)
 class Assemble(beam.PTransform):
-    """{"samples": PlannedSample, "outcomes": (key, Rejection | None)} -> READY: Ready;
-    FAILED: (input, InputOutcome)."""
+    """{"samples": Fresh, "outcomes": (key, Rejection | None)} -> READY: Ready; FAILED: (input, InputOutcome);
+    LOST: index row of a sample that stood in its base shard and whose new layer cannot be made."""
 
     def __init__(self, members: Members) -> None:
         super().__init__()
@@ -43,28 +46,36 @@ class Assemble(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
         """Every outcome of a sample has arrived when its group does: the job's one barrier."""
-        keyed = beam.Map(lambda sample: (sample.key, sample)).with_output_types(tuple[str, PlannedSample])
+        keyed = beam.Map(lambda fresh: (fresh.sample.key, fresh)).with_output_types(tuple[str, Fresh])
         return (
             {"samples": inputs["samples"] | "Key samples" >> keyed, "outcomes": inputs["outcomes"]}
             | "Join" >> beam.CoGroupByKey()
             | "Check"
             >> beam.FlatMap(_assemble, self._members)
-            .with_output_types(Ready | AccountOfInput, ready=Ready, failed=AccountOfInput)
-            .with_outputs(READY, FAILED)
+            .with_output_types(Ready | AccountOfInput | Row, ready=Ready, failed=AccountOfInput, lost=Row)
+            .with_outputs(READY, FAILED, LOST)
         )
 
 
 def _assemble(element: tuple[str, Mapping[str, Iterable[Any]]], members: Members) -> Iterator[Any]:
     key, joined = element
-    [sample] = joined["samples"]
+    found: list[Fresh] = list(joined["samples"])
+    assert len(found) == 1, f"{len(found)} samples have the key {key}"  # 64 bits of hash
+    [fresh] = found
     rejections = [rejection for rejection in joined["outcomes"] if rejection]
-    outline = None if rejections else members.outline(sample)
-    if outline and outline.masks.empty:
-        rejections = [Rejection(Stage.DECODE, Reason.CORRUPT, "neither a frame nor a sound in the span")]
-    if rejections or not outline:
-        rejection = min(rejections, key=lambda r: (r.stage, r.reason, r.detail))
-        for name in sample.inputs:
-            outcome = InputOutcome(samples=(SampleOutcome(key, rejection),))
-            yield beam.pvalue.TaggedOutput(FAILED, (name, outcome))
+    group, size = (fresh.row["members"], fresh.row["size"]) if fresh.row else ("", 0)
+    if BASE in fresh.layers and not rejections:
+        outline = members.outline(fresh)
+        group, size = outline.group, outline.size
+        if outline.masks.empty:
+            rejections = [Rejection(Stage.DECODE, Reason.CORRUPT, "neither a frame nor a sound in the span")]
+    if not rejections:
+        yield beam.pvalue.TaggedOutput(READY, Ready(fresh, group, size))
         return
-    yield beam.pvalue.TaggedOutput(READY, Ready(sample, outline.group, outline.size))
+    rejection = min(rejections, key=lambda r: (r.stage, r.reason, r.detail))
+    span = fresh.sample.span
+    for name in fresh.sample.inputs:
+        outcome = InputOutcome(samples=(SampleOutcome(key, span.start_ns, span.end_ns, rejection),))
+        yield beam.pvalue.TaggedOutput(FAILED, (name, outcome))
+    if fresh.row and BASE not in fresh.layers:
+        yield beam.pvalue.TaggedOutput(LOST, fresh.row)

@@ -1,144 +1,157 @@
-"""A build into a corpus that exists: what stands, what is new, what must move."""
+"""A build into a corpus that exists: what stands, what is new, what must be written anew."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
 
-from pipelines.changes import check_same_columns
+from pipelines.members import Members
 from pipelines.products import Products
-from pipelines.records import PlannedSample, Row
-from pipelines.steps.plan import merge
-from schemas.corpus import INDEX_NAME, LEDGER_NAME
-from schemas.manifest import InputRow
-from schemas.tables import INDEX, LEDGER, read_rows
-from storage import files
+from pipelines.records import Fresh, PlannedSample, RowSays, rows_said
+from pipelines.states.parts import TALKS_OF
+from pipelines.steps.corpus import KeyedRow
+from pipelines.steps.plan import merge, row_key
+from schemas.digest import digest
+from schemas.grid import Span
+from schemas.media import Modality
+from schemas.rows import Row
+from schemas.sample import SAMPLE_VERSION, Source
+from schemas.state import BASE
 
 FRESH = "fresh"
 STANDING = "standing"
 LEAVING = "leaving"
-KeyedRow = tuple[str, Row]
+Claimed = tuple[
+    Row, frozenset[str]
+]  # an index row, and the inputs that this build does not name and that share it
 Standing = tuple[Row, tuple[str, ...]]
-
-
-class ReadCorpus(beam.PTransform):
-    """-> (key, index row) and (input, ledger row) of the corpus as it is; both empty at the first build."""
-
-    def __init__(self, output: str) -> None:
-        super().__init__()
-        self._output = output
-
-    def expand(self, root: Any) -> dict[str, beam.PCollection]:
-        def rows(name: str, column: str, schema: pa.Schema) -> beam.PCollection:
-            return (
-                root
-                | f"Name {name}" >> beam.Create([files.join(self._output, name)])
-                | f"Read {name}" >> beam.FlatMap(_rows, schema).with_output_types(Row)
-                | f"Key {name}" >> beam.Map(lambda row: (row[column], row)).with_output_types(KeyedRow)
-            )
-
-        return {"index": rows(INDEX_NAME, "key", INDEX), "ledger": rows(LEDGER_NAME, "input", LEDGER)}
-
-
-def _rows(path: str, schema: pa.Schema) -> list[Row]:
-    if not files.exists(path):
-        return []
-    with files.open_read(path) as stream:
-        return read_rows(stream, schema)
 
 
 @beam.typehints.with_input_types(samples=PlannedSample, index=KeyedRow, others=KeyedRow)
 class CompareWithCorpus(beam.PTransform):
-    """-> FRESH: PlannedSample to build; STANDING: (index row, inputs of this build) that stays a part of the
-    corpus; LEAVING: name of a shard that holds a sample which does not.
+    """-> FRESH: Fresh; STANDING: (index row, inputs of this build) that stays a part of the corpus as it is;
+    LEAVING: index row whose place in its base shard is given up.
 
-    A standing sample is one that this build would make again from the same content, or one of an input
-    that this build does not name. The others (edited, dropped, annotated anew) leave their shards.
+    A layer of a sample stands where this build would make it again from the same content; a sample also where
+    an input that this build does not name has it. The others (edited, dropped, annotated anew) are fresh or
+    leave.
     """
 
-    def __init__(self, products: Products) -> None:
+    def __init__(self, products: Products, members: Members) -> None:
         super().__init__()
-        self._made = products.names()
+        self._compare = _Compare(products.names(), members)
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
         """`inputs`: {"samples": PlannedSample, "index": (key, row), "others": (input, ledger row)}."""
-        keyed = beam.Map(lambda sample: (sample.key, sample))
         claims = beam.FlatMap(lambda pair: [(key, pair[0]) for key in pair[1]["keys"]])
-        by_key = {
-            "samples": inputs["samples"]
-            | "Sample keys" >> keyed.with_output_types(tuple[str, PlannedSample]),
-            "index": inputs["index"],
-            "claims": inputs["others"] | "Claims" >> claims.with_output_types(tuple[str, str]),
-        }
-        return (
-            by_key
+        claimed = (
+            {
+                "index": inputs["index"],
+                "claims": inputs["others"] | "Claims" >> claims.with_output_types(tuple[str, str]),
+            }
             | "By key" >> beam.CoGroupByKey()
+            | "Claimed" >> beam.FlatMap(_claimed).with_output_types(tuple[str, Claimed])
+        )
+        keyed = beam.Map(lambda sample: (identity(sample), sample)).with_output_types(
+            tuple[str, PlannedSample]
+        )
+        return (
+            {"samples": inputs["samples"] | "Sample identities" >> keyed, "rows": claimed}
+            | "By media and span" >> beam.CoGroupByKey()
             | "Compare"
-            >> beam.FlatMap(_compare, self._made)
-            .with_output_types(
-                PlannedSample | Standing | str, fresh=PlannedSample, standing=Standing, leaving=str
-            )
+            >> beam.ParDo(self._compare)
+            .with_output_types(Fresh | Standing | Row, fresh=Fresh, standing=Standing, leaving=Row)
             .with_outputs(FRESH, STANDING, LEAVING)
         )
 
 
-def _compare(element: tuple[str, Mapping[str, Iterable[Any]]], made: list[str]) -> Iterator[Any]:
-    joined = {name: list(values) for name, values in element[1].items()}
-    sample = merge(joined["samples"]) if joined["samples"] else None
+def _claimed(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[str, Claimed]]:
+    _, joined = element
     for row in joined["index"]:
-        if sample and row["content"] == sample.content(made):
-            yield beam.pvalue.TaggedOutput(STANDING, (row, sample.inputs))
+        yield row_identity(row), (row, frozenset(joined["claims"]))
+
+
+def identity(sample: PlannedSample) -> str:
+    """Samples of the same files and span are one."""
+    return digest(
+        [
+            {str(modality): source.uri for modality, source in sample.media.items()},
+            [sample.span.start_ns, sample.span.end_ns],
+        ]
+    )
+
+
+def row_identity(row: Row) -> str:
+    """That of the sample that an index row describes."""
+    return digest([_given(row["uris"]), [row["start_ns"], row["end_ns"]]])
+
+
+@beam.typehints.with_input_types(tuple[str, Mapping[str, Iterable[Any]]])
+class _Compare(beam.DoFn):
+    def __init__(self, made: list[str], members: Members) -> None:
+        self._made = made
+        self._members = members
+
+    def process(self, element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.pvalue.TaggedOutput]:
+        _, joined = element
+        samples = list(joined["samples"])
+        sample = merge(samples) if samples else None
+        for row, claimers in joined["rows"]:
+            said = [says for says in rows_said(row[TALKS_OF]) if says.input in claimers]
+            same = sample is not None and _given(row["digests"]) == _digests(sample)
+            if same and sample is not None:
+                named = sample.inputs
+                sample = _with_rows(replace(sample, key=row["key"], id=row["id"]), said)
+                yield from self._against(sample, row, named)
+                sample = None
+            elif claimers:
+                yield from self._against(_sample_of(row, said), row, ())
+            else:
+                yield beam.pvalue.TaggedOutput(LEAVING, row)
+        if sample is not None:
+            yield beam.pvalue.TaggedOutput(FRESH, Fresh(sample, frozenset(self._members.layers)))
+
+    def _against(
+        self, sample: PlannedSample, row: Row, named: tuple[str, ...]
+    ) -> Iterator[beam.pvalue.TaggedOutput]:
+        stale = self._stale(sample, row)
+        if not stale and sample.talks() == row[TALKS_OF]:
+            yield beam.pvalue.TaggedOutput(STANDING, (row, named))
             return
-        if not sample and joined["claims"]:
-            yield beam.pvalue.TaggedOutput(STANDING, (row, ()))
-        else:
-            yield beam.pvalue.TaggedOutput(LEAVING, row["shard"])
-    if sample:
-        yield beam.pvalue.TaggedOutput(FRESH, sample)
+        if BASE in stale:
+            yield beam.pvalue.TaggedOutput(LEAVING, row)
+        yield beam.pvalue.TaggedOutput(FRESH, Fresh(sample, stale, row))
 
-
-@beam.typehints.with_input_types(rows=InputRow, ledger=KeyedRow)
-@beam.typehints.with_output_types(KeyedRow)
-class OtherInputs(beam.PTransform):
-    """(input, ledger row) of the inputs that this build does not name.
-
-    A corpus that has some must have been made with the same columns: the job fails where it was not.
-    """
-
-    def __init__(self, output: str, products: Products) -> None:
-        super().__init__()
-        self._not_named = _NotNamed(output, products)
-
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
-        """`inputs`: {"rows": InputRow, "ledger": (input, row)}."""
-        names = beam.Map(lambda row: (row.input, None)).with_output_types(tuple[str, None])
-        return (
-            {"rows": inputs["rows"] | "Input names" >> names, "ledger": inputs["ledger"]}
-            | "By input" >> beam.CoGroupByKey()
-            | "Not named" >> beam.ParDo(self._not_named)
+    def _stale(self, sample: PlannedSample, row: Row) -> frozenset[str]:
+        """Layers that must be written; all of a sample of version 1 that is not what it was."""
+        if row["record"] < SAMPLE_VERSION:
+            stands = sample.content_of_version_1(self._made) == row["content"]
+            return frozenset() if stands else frozenset(self._members.layers)
+        held = {BASE: row["content"], **{layer["column"]: layer["content"] for layer in row["columns"]}}
+        return frozenset(
+            layer for layer in self._members.layers if held.get(layer) != self._members.content(sample, layer)
         )
 
 
-@beam.typehints.with_output_types(KeyedRow)
-class _NotNamed(beam.DoFn):
-    """A launcher says so before the job begins; rows out of somebody's pipeline are known only here."""
+def _with_rows(sample: PlannedSample, said: Iterable[RowSays]) -> PlannedSample:
+    rows = {row_key(row): row for row in (*sample.rows, *said)}
+    return replace(sample, rows=tuple(rows[key] for key in sorted(rows)))
 
-    def __init__(self, output: str, products: Products) -> None:
-        self._output = output
-        self._products = products
 
-    def setup(self) -> None:
-        self._checked = False
+def _sample_of(row: Row, said: list[RowSays]) -> PlannedSample:
+    """The sample of an index row, with what some of its rows say."""
+    uris, digests = _given(row["uris"]), _given(row["digests"])
+    media = {Modality(name): Source.of_content(uri, digests[name]) for name, uri in uris.items()}
+    sample = PlannedSample(row["key"], row["id"], Span(row["start_ns"], row["end_ns"]), media, ())
+    return _with_rows(sample, said)
 
-    def process(self, element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[KeyedRow]:
-        name, joined = element
-        if list(joined["rows"]):
-            return
-        for row in joined["ledger"]:
-            if not self._checked:
-                check_same_columns(self._output, self._products, [name])
-                self._checked = True
-            yield name, row
+
+def _digests(sample: PlannedSample) -> dict[str, str]:
+    return {str(modality): source.content for modality, source in sample.media.items()}
+
+
+def _given(per_modality: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in per_modality.items() if value is not None}

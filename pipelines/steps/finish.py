@@ -1,55 +1,59 @@
-"""The last step: index, ledger and corpus.json, each replaced whole."""
+"""The last step: the ledger's rows, and the one commit that makes all of it the corpus."""
 
 from __future__ import annotations
 
-import hashlib
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
 
-from pipelines.build import Facts
+from pipelines.build import Build, Facts
 from pipelines.metrics.counters import INPUTS_DONE, count, rejected
-from pipelines.records import AccountOfInput, InputOutcome, Row
-from pipelines.steps.shards import after
-from schemas.corpus import (
-    CORPUS_NAME,
-    INDEX_NAME,
-    LEDGER_NAME,
-    Corpus,
-    Counts,
-    Snapshot,
-    snapshot_index_name,
-)
+from pipelines.records import AccountOfInput, InputOutcome, Rejection, SampleOutcome
+from pipelines.settle import Around, settle
+from pipelines.states.commit import Changes, commit
+from pipelines.steps.corpus import KeyedRow
+from pipelines.steps.shards import Changed
 from schemas.manifest import InputRow
-from schemas.tables import INDEX, LEDGER, table_bytes
-from storage import files
+from schemas.rows import Row
+from schemas.state import State, shard_number
 
 ACCOUNTS = "accounts"
 REJECTIONS = "rejections"
+Account = tuple[Row, str | None]  # a ledger row, and the signature of the one that it takes the place of
 
 
-@beam.typehints.with_input_types(rows=InputRow, outcomes=AccountOfInput)
+@beam.typehints.with_input_types(rows=InputRow, outcomes=AccountOfInput, ledger=KeyedRow)
 class LedgerRows(beam.PTransform):
-    """{"rows": InputRow, "outcomes": (input, InputOutcome)} -> ACCOUNTS: one ledger row an input;
-    REJECTIONS: those of rejected inputs once more, the job's error output."""
+    """{"rows": InputRow, "outcomes": (input, InputOutcome), "ledger": (input, row as it was)} -> ACCOUNTS:
+    one Account an input of this build; REJECTIONS: rows of rejected ones once more, the job's error output.
+    """
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
         keyed = beam.Map(lambda row: (row.input, row)).with_output_types(tuple[str, InputRow])
         return (
-            {"rows": inputs["rows"] | "Key inputs" >> keyed, "outcomes": inputs["outcomes"]}
+            {
+                "rows": inputs["rows"] | "Key inputs" >> keyed,
+                "outcomes": inputs["outcomes"],
+                "ledger": inputs["ledger"],
+            }
             | "Join" >> beam.CoGroupByKey()
             | "Account"
             >> beam.FlatMap(_account)
-            .with_output_types(Row, accounts=Row, rejections=Row)
+            .with_output_types(Account | Row, accounts=Account, rejections=Row)
             .with_outputs(ACCOUNTS, REJECTIONS)
         )
 
 
 def _account(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.pvalue.TaggedOutput]:
-    row = _ledger_row(element)
-    yield beam.pvalue.TaggedOutput(ACCOUNTS, row)
+    name, joined = element
+    rows = list(joined["rows"])
+    if not rows:  # of another build
+        return
+    row = _ledger_row(name, rows[0], list(joined["outcomes"]))
+    before = next((old["signature"] for old in joined["ledger"]), None)
+    yield beam.pvalue.TaggedOutput(ACCOUNTS, (row, before))
     if row["status"] == "done":
         count(INPUTS_DONE)
     else:
@@ -57,124 +61,100 @@ def _account(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.
         yield beam.pvalue.TaggedOutput(REJECTIONS, row)
 
 
-def _ledger_row(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Row:
-    name, joined = element
-    row: InputRow = next(iter(joined["rows"]))
-    outcomes: list[InputOutcome] = list(joined["outcomes"])
+def _ledger_row(name: str, row: InputRow, outcomes: list[InputOutcome]) -> Row:
     if not outcomes:
         raise AssertionError(f"{name} was neither built nor rejected")
-    samples = [sample for outcome in outcomes for sample in outcome.samples]
-    keys = sorted({sample.key for sample in samples if not sample.rejection})
+    spans = sorted(
+        {sample.key: sample for outcome in outcomes for sample in outcome.samples}.values(),
+        key=lambda span: (span.start_ns, span.end_ns, span.key),
+    )
+    keys = sorted(span.key for span in spans if not span.rejection)
     rejections = [outcome.rejection for outcome in outcomes if outcome.rejection]
-    rejections += [sample.rejection for sample in samples if sample.rejection]
+    rejections += [span.rejection for span in spans if span.rejection]
     first = min(rejections, key=lambda r: (r.stage, r.reason, r.detail), default=None)
+    lost = (
+        f"{len(rejections)} of {len(spans)} spans gave no sample: {first.reason}" if keys and first else None
+    )
     account: Row = {
         "input": name,
         "id": row.id,
         "uris": list(row.uris),
         "signature": row.signature,
+        "status": "done" if keys else "rejected",
+        **({"stage": None, "reason": None, "detail": lost} if keys else _why(first)),
         "keys": keys,
+        "outcomes": [_outcome(span) for span in spans],
+        "remarks": _remarks(spans),
     }
-    if keys:
-        lost = f"{len(rejections)} of {len(samples)} spans gave no sample: {first.reason}" if first else None
-        return account | {"status": "done", "stage": None, "reason": None, "detail": lost}
-    assert first is not None
-    return account | {
-        "status": "rejected",
-        "stage": str(first.stage),
-        "reason": str(first.reason),
-        "detail": first.detail,
-    }
+    return account
 
 
-@beam.typehints.with_input_types(index=Row, ledger=Row)
-@beam.typehints.with_output_types(Corpus)
+def _why(rejection: Rejection | None) -> Row:
+    if rejection is None:
+        return {"stage": None, "reason": None, "detail": None}
+    return {"stage": str(rejection.stage), "reason": str(rejection.reason), "detail": rejection.detail}
+
+
+def _outcome(span: SampleOutcome) -> Row:
+    key = None if span.rejection else span.key
+    return {"start_ns": span.start_ns, "end_ns": span.end_ns, "key": key, **_why(span.rejection)}
+
+
+def _remarks(spans: list[SampleOutcome]) -> list[Row]:
+    counts = Counter(remark for span in spans for remark in span.remarks)
+    return [{"remark": remark, "count": counts[remark]} for remark in sorted(counts)]
+
+
+@beam.typehints.with_input_types(put=Changed, leaving=Row, accounts=Account)
+@beam.typehints.with_output_types(State)
 class Finish(beam.PTransform):
-    """{"index": rows, "ledger": rows} -> Corpus, once its files are written.
+    """{"put": Changed, "leaving": index row, "accounts": Account} -> the State that holds them.
 
-    A build that changed nothing leaves every file as it was.
+    A build that changed nothing makes no state.
     """
 
-    def __init__(self, output: str, facts: Facts) -> None:
+    def __init__(self, build: Build) -> None:
         super().__init__()
-        self._output = output
-        self._facts = facts
+        self._around = Around.of(build)
+        self._facts = build.facts
+        self._removed = build.removed
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
-        together = beam.Map(lambda row: (None, row)).with_output_types(tuple[None, Row])
+        together = beam.Map(lambda one: (None, one)).with_output_types(tuple[None, Any])
         tagged = {name: rows | f"One {name}" >> together for name, rows in inputs.items()}
         begin = next(iter(inputs.values())).pipeline | "Always" >> beam.Create([(None, None)])
         return (
             tagged
             | {"begin": begin}
             | "All rows" >> beam.CoGroupByKey()
-            | "Write tables" >> beam.Map(_finish, self._output, self._facts).with_output_types(Corpus)
+            | "Commit" >> beam.Map(_finish, self._around, self._facts, self._removed).with_output_types(State)
         )
 
 
-def _finish(element: tuple[None, Mapping[str, Iterable[Any]]], output: str, facts: Facts) -> Corpus:
-    index_rows = sorted(element[1]["index"], key=lambda row: (row["shard"], row["offset"]))
-    ledger_rows = sorted(element[1]["ledger"], key=lambda row: _natural(row["input"]))
-    index, ledger = table_bytes(index_rows, INDEX), table_bytes(ledger_rows, LEDGER)
-    known = _existing(output)
-    corpus = Corpus(
+def _finish(
+    element: tuple[None, Mapping[str, Iterable[Any]]], around: Around, facts: Facts, removed: tuple[Row, ...]
+) -> State:
+    parent = around.parent
+    put: list[Changed] = list(element[1]["put"])
+    accounts: list[Account] = list(element[1]["accounts"])
+    gone = {row["key"]: row for row in element[1]["leaving"]}
+    gone |= {old["key"]: old for _, old in put if old is not None}
+    first = parent.next_shard if parent else 0
+    changes = Changes(
+        parent=parent.state if parent else 0,
         options=facts.options,
         columns=facts.columns,
-        counts=_counts(index_rows, ledger_rows),
-        next_shard=max([known.next_shard if known else 0, *(after(row["shard"]) for row in index_rows)]),
-        seconds={"media": sum(row["end_ns"] - row["start_ns"] for row in index_rows) / 1e9},
-        libraries=facts.libraries,
-        snapshots=known.snapshots if known else [],
+        layers=facts.layers,
+        next_shard=max([first, *(shard_number(row["shard"]) + 1 for row, _ in put)]),
+        put=sorted((row for row, _ in put), key=lambda row: row["key"]),
+        gone=gone,
+        ledger=[*(row for row, _ in accounts), *removed],
+        seen={
+            **{row["input"]: before for row, before in accounts if before is not None},
+            **{row["input"]: row["signature"] for row in removed},
+        },
     )
-    digest = hashlib.sha256(index).hexdigest()
-    if not corpus.snapshots or corpus.snapshots[-1].index_sha256 != digest:
-        snapshot = Snapshot(
-            name=f"{len(corpus.snapshots) + 1:04d}",
-            created=facts.created,
-            samples=len(index_rows),
-            index_sha256=digest,
-        )
-        corpus.snapshots = [*corpus.snapshots, snapshot]
-        _write(output, snapshot_index_name(snapshot.name), index)
-    _write(output, LEDGER_NAME, ledger)
-    _write(output, INDEX_NAME, index)
-    passing = {"libraries", "seconds"}
-    if known is None or corpus.model_dump(exclude=passing) != known.model_dump(exclude=passing):
-        _write(output, CORPUS_NAME, corpus_bytes(corpus))
-    return corpus
-
-
-def corpus_bytes(corpus: Corpus) -> bytes:
-    """The file corpus.json."""
-    return (corpus.model_dump_json(indent=2) + "\n").encode()
-
-
-def _existing(output: str) -> Corpus | None:
-    path = files.join(output, CORPUS_NAME)
-    return Corpus.model_validate_json(files.read_bytes(path)) if files.exists(path) else None
-
-
-def _write(output: str, name: str, content: bytes) -> None:
-    path = files.join(output, *name.split("/"))
-    if not files.exists(path) or files.read_bytes(path) != content:
-        files.put(path, content, output)
-
-
-def _counts(index_rows: list[Row], ledger_rows: list[Row]) -> Counts:
-    reasons = [row["reason"] for row in ledger_rows if row["status"] == "rejected"]
-    return Counts(
-        inputs=len(ledger_rows),
-        done=len(ledger_rows) - len(reasons),
-        rejected=len(reasons),
-        rejected_by_reason={reason: reasons.count(reason) for reason in sorted(set(reasons))},
-        samples=len(index_rows),
-        steps=sum(row["steps"] for row in index_rows),
-        shards=len({row["shard"] for row in index_rows}),
-        bytes=sum(row["size"] for row in index_rows),
-    )
-
-
-def _natural(name: str) -> tuple[str, int]:
-    """`manifest.jsonl:2` before `manifest.jsonl:12`."""
-    match = re.fullmatch(r"(.*):(\d+)", name, re.DOTALL)
-    return (match[1], int(match[2])) if match else (name, 0)
+    commit(around.output, changes)
+    state = settle(around, {})
+    assert state is not None
+    return state

@@ -59,12 +59,20 @@ def _pack(
     element: tuple[None, Iterable[Slice]], shard_bytes: int, first: Callable[[], int]
 ) -> Iterator[tuple[str, int]]:
     """(key, shard number)."""
-    number, filled, open_group = first() - 1, 0, None
-    for group, key, size in sorted(element[1], key=lambda s: (-s[0].count("+"), s)):  # richest members first
+    for number, keys in packed(element[1], shard_bytes, first()).items():
+        yield from ((key, number) for key in keys)
+
+
+def packed(slices: Iterable[Slice], shard_bytes: int, first: int) -> dict[int, list[str]]:
+    """Shard number -> its keys, in order."""
+    number, filled, open_group = first - 1, 0, None
+    shards: dict[int, list[str]] = {}
+    for group, key, size in sorted(slices, key=lambda s: (-s[0].count("+"), s)):  # richest members first
         if group != open_group or (filled and filled + size > shard_bytes):
             number, filled, open_group = number + 1, 0, group
         filled += size
-        yield key, number
+        shards.setdefault(number, []).append(key)
+    return shards
 
 
 def _by_number(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[int, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.products import IMAGE_SPAN, MENDED_VERSION
-from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, Probed, Rejection
+from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, Probed, Rejection, RowSays
 from pipelines.steps.probe import ProbedUri
 from schemas.digest import canonical_json, digest
 from schemas.grid import STEP_NS, FrameAt, Grid, Span, cut, ns_to_seconds
@@ -125,9 +125,7 @@ def plan_row(
                 )
                 for modality, source in media.items()
             },
-            conversations=row.conversations,
-            metadata=row.metadata,
-            inputs=(row.input,),
+            rows=(RowSays(row.input, row.id, row.conversations, row.metadata),),
             sound_ns=sound_ns,
         )
         for span in spans
@@ -185,36 +183,11 @@ def _spans(row: InputRow, duration_ns: int, clip_ns: int) -> list[Span]:
 def merge(parts: Iterable[PlannedSample]) -> PlannedSample:
     """One sample of rows that share it, in an order that does not depend on the manifest's: by id, then
     by what the row says."""
-    rows = sorted(
-        parts, key=lambda part: (part.id, canonical_json([part.conversations, part.metadata]), part.inputs)
-    )
-    first = rows[0]
-    return PlannedSample(
-        key=first.key,
-        id=first.id,
-        span=first.span,
-        media=first.media,
-        conversations=_conversations(rows),
-        metadata=_metadata(rows),
-        inputs=tuple(sorted(name for row in rows for name in row.inputs)),
-        sound_ns=first.sound_ns,
-    )
+    samples = sorted(parts, key=lambda part: (part.id, part.key))
+    rows = {row_key(row): row for part in samples for row in part.rows}
+    return replace(samples[0], rows=tuple(rows[key] for key in sorted(rows)))
 
 
-def _conversations(rows: list[PlannedSample]) -> tuple[tuple[Mapping[str, str], ...], ...]:
-    """Each conversation once: a row given twice says nothing new."""
-    distinct = {canonical_json(talk): talk for row in rows for talk in row.conversations}
-    return tuple(distinct.values())
-
-
-def _metadata(rows: list[PlannedSample]) -> dict[str, Any]:
-    """What all rows agree on; where they differ, `rows` holds each row's own, with its id."""
-    distinct = {canonical_json([row.id, row.metadata]): row for row in rows}
-    if len(distinct) == 1:
-        return dict(rows[0].metadata)
-    agreed = {
-        name: value
-        for name, value in rows[0].metadata.items()
-        if all(row.metadata.get(name) == value for row in rows)
-    }
-    return agreed | {"rows": [{"id": row.id, **row.metadata} for row in distinct.values()]}
+def row_key(row: RowSays) -> tuple[str, bytes, str]:
+    """What rows of a sample are sorted by."""
+    return row.id, canonical_json([row.conversations, row.metadata]), row.input

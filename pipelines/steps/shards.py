@@ -1,164 +1,348 @@
-"""Ready samples -> shards and index rows. Membership and order follow from keys and sizes alone."""
+"""Ready samples -> shards and index rows. Membership and order follow from keys and sizes alone.
+
+standing rows, ready samples --by base shard--> those that move or are new --pack--> numbers
+                                    |                                          |
+                                    +-- layers written anew beside it -----> write --by sample--> index rows
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import apache_beam as beam
 
-from pipelines.errors import StorageError
-from pipelines.members import Members
+from pipelines.members import Made, Members, place_of, read_place
 from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.metrics.profile import timed
-from pipelines.records import PlannedSample, Row
+from pipelines.products import WORDS
+from pipelines.states.claims import claim, claim_number
+from pipelines.states.parts import TALKS_OF
 from pipelines.steps.assemble import Ready
-from pipelines.steps.pack import PackShards, Slice, Slices
-from schemas.corpus import CORPUS_NAME, INDEX_NAME, Corpus, shard_name
+from pipelines.steps.pack import packed
 from schemas.media import Modality
-from schemas.sample import Sample
-from schemas.shard import Extent, ShardWriter
-from schemas.tables import INDEX, read_rows
+from schemas.rows import Row
+from schemas.sample import SAMPLE_VERSION
+from schemas.shard import Extent, ShardWriter, tar_bytes
+from schemas.state import BASE, layer_shard
 from storage import files
 
-STAY, MOVE = "stay", "move"
-Item = Ready | Row  # a new sample, or the index row of one that lies in a shard to be written anew
+PUT, STAY = "put", "stay"
+NEW, ANEW, TOLD = "new", "anew", "told"
+NO_WORDS = {"words": None, "language": None}
+NO_EXTENT = {"shard": "", "offset": 0, "size": 0, "sha256": ""}
+Piece = tuple[str, str, int, str]  # group, key, bytes, content
+LayerShard = tuple[str, str]  # layer, stem
+Changed = tuple[Row, Row | None]  # an index row put, and the one that it takes the place of
 
 
-@beam.typehints.with_input_types(ready=Ready, standing=Row, leaving=str)
-@beam.typehints.with_output_types(Row)
+@dataclass(frozen=True)
+class Item:
+    """A sample that gets a new index row: ready layers of it, its row as it was, or both."""
+
+    ready: Ready | None
+    row: Row | None
+
+    @property
+    def key(self) -> str:
+        return self.ready.fresh.sample.key if self.ready else str((self.row or {})["key"])
+
+
+@dataclass(frozen=True)
+class Written:
+    """One layer of a sample where it now lies."""
+
+    layer: str
+    extent: Row  # shard, offset, size, sha256, content
+    features: list[Row] | None = None  # None: as they were
+    facts: Row | None = None  # of what was made: the base, the words
+
+
+Pairs = tuple[str, Item]
+
+
+@beam.typehints.with_input_types(ready=Ready, standing=Row, leaving=Row)
 class WriteShards(beam.PTransform):
-    """{"ready": Ready, "standing": index row, "leaving": shard name} -> the whole corpus's index rows.
+    """{"ready": Ready, "standing": index row, "leaving": index row} -> {PUT: index rows put, with those that
+    they replace; STAY: index rows that stay as they are}.
 
-    A shard that loses a sample is written anew under a new number, so that an index always describes
-    files as they are; every other shard is left alone.
+    A base shard that loses a sample is written anew under a new number, its column shards with it, so that an
+    index always describes files as they are. A layer that changes beside its base is written for that base
+    shard alone. Every other shard is left as it is.
     """
 
-    def __init__(self, output: str, shard_bytes: int, members: Members) -> None:
+    def __init__(self, output: str, shard_bytes: int, members: Members, first: int) -> None:
+        """`first`: the first shard number that was never used."""
         super().__init__()
-        self._shard_bytes = shard_bytes
-        self._slices = Slices(_slice, partial(first_free_number, output))
-        self._write = beam.ParDo(_WriteShard(output, members))
+        self._output = output
+        self._pack = _Pack(output, shard_bytes, first)
+        self._layers = sorted(members.layers)
+        self._write = _WriteShard(output, members)
+        self._members = members
 
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> dict[str, beam.PCollection]:
         of_row = beam.Map(lambda row: (row["shard"], row)).with_output_types(tuple[str, Row])
-        of_leaver = beam.Map(lambda shard: (shard, None)).with_output_types(tuple[str, None])
-        key_ready = beam.Map(lambda ready: (ready.sample.key, ready)).with_output_types(tuple[str, Item])
-        key_moving = beam.Map(lambda row: (row["key"], row)).with_output_types(tuple[str, Item])
-        standing = (
+        beside = beam.FlatMap(_beside).with_output_types(tuple[str, Ready])
+        by_shard = (
             {
-                "rows": inputs["standing"] | "Shard of row" >> of_row,
-                "leaving": inputs["leaving"] | "Shard of leaver" >> of_leaver,
+                "standing": inputs["standing"] | "Shard of row" >> of_row,
+                "beside": inputs["ready"] | "Shard of ready" >> beside,
+                "leaving": inputs["leaving"] | "Shard of leaver" >> of_row,
             }
             | "By shard" >> beam.CoGroupByKey()
             | "Stay or move"
-            >> beam.FlatMap(_stay_or_move).with_output_types(Row, stay=Row, move=Row).with_outputs(STAY, MOVE)
+            >> beam.FlatMap(_stay_or_move)
+            .with_output_types(
+                Pairs | tuple[LayerShard, Item] | Row,
+                new=Pairs,
+                anew=tuple[LayerShard, Item],
+                told=Pairs,
+                stay=Row,
+            )
+            .with_outputs(NEW, ANEW, TOLD, STAY)
         )
-        items = (
-            inputs["ready"] | "Key ready" >> key_ready,
-            standing[MOVE] | "Key moving" >> key_moving,
-        ) | "To write" >> beam.Flatten()
-        written = items | "Pack" >> PackShards(self._slices, self._shard_bytes) | "Write" >> self._write
-        return (standing[STAY], written) | "Index rows" >> beam.Flatten()
+        fresh = beam.FlatMap(_without_base).with_output_types(Pairs)
+        new = (inputs["ready"] | "New" >> fresh, by_shard[NEW]) | "To number" >> beam.Flatten()
+        numbers = (
+            new
+            | "Sizes" >> beam.Map(_slice, self._members).with_output_types(tuple[None, Piece])
+            | "All sizes" >> beam.GroupByKey()
+            | "Pack" >> beam.ParDo(self._pack).with_output_types(tuple[str, str])
+        )
+        numbered = (
+            {"items": new, "numbers": numbers}
+            | "Numbers meet items" >> beam.CoGroupByKey()
+            | "Every layer"
+            >> beam.FlatMap(_every_layer, self._layers).with_output_types(tuple[LayerShard, Item])
+        )
+        written = (
+            (numbered, by_shard[ANEW])
+            | "To write" >> beam.Flatten()
+            | "Shards" >> beam.GroupByKey()
+            | "Write" >> beam.ParDo(self._write)
+        )
+        put = (
+            {"items": (new, by_shard[TOLD]) | "All items" >> beam.Flatten(), "written": written}
+            | "By sample" >> beam.CoGroupByKey()
+            | "Index rows" >> beam.FlatMap(_index_row, self._members).with_output_types(Changed)
+        )
+        return {PUT: put, STAY: by_shard[STAY]}
 
 
-def _stay_or_move(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[Any]:
-    joined = element[1]
-    leaving = list(joined["leaving"])
-    for row in joined["rows"]:
-        yield beam.pvalue.TaggedOutput(MOVE if leaving else STAY, row)
+def _beside(ready: Ready) -> Iterator[tuple[str, Ready]]:
+    """Those whose base stands."""
+    if ready.fresh.row and BASE not in ready.fresh.layers:
+        yield ready.fresh.row["shard"], ready
 
 
-def _slice(item: Item) -> Slice:
-    if isinstance(item, Ready):
-        return item.group, item.sample.key, item.size
-    return item["members"], item["key"], item["size"]
+def _without_base(ready: Ready) -> Iterator[Pairs]:
+    if BASE in ready.fresh.layers:
+        yield ready.fresh.sample.key, Item(ready, ready.fresh.row)
 
 
-def first_free_number(output: str) -> int:
-    """The first shard number that neither the index nor an earlier snapshot uses."""
-    corpus, index = files.join(output, CORPUS_NAME), files.join(output, INDEX_NAME)
-    known = Corpus.model_validate_json(files.read_bytes(corpus)).next_shard if files.exists(corpus) else 0
-    if not files.exists(index):
-        return known
-    with files.open_read(index) as stream:
-        return max([known, *(after(row["shard"]) for row in read_rows(stream, INDEX))])
+def _stay_or_move(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.pvalue.TaggedOutput]:
+    shard, joined = element
+    readies = list(joined["beside"])
+    items = [Item(None, row) for row in joined["standing"]]
+    items += [Item(ready, ready.fresh.row) for ready in readies]
+    if list(joined["leaving"]):
+        yield from (beam.pvalue.TaggedOutput(NEW, (item.key, item)) for item in items)
+        return
+    layers = {layer for ready in readies for layer in ready.fresh.layers}
+    stem = shard.removesuffix(".tar").rpartition("/")[2]
+    for item in items:
+        yield from (beam.pvalue.TaggedOutput(ANEW, ((layer, stem), item)) for layer in sorted(layers))
+        if layers or item.ready:
+            yield beam.pvalue.TaggedOutput(TOLD, (item.key, item))
+        else:
+            yield beam.pvalue.TaggedOutput(STAY, item.row)
 
 
-def after(shard: str) -> int:
-    """The number that follows a shard's ("shards/000004.tar": 5)."""
-    return int(shard.removesuffix(".tar").rpartition("/")[2]) + 1
+def _slice(pair: Pairs, members: Members) -> tuple[None, Piece]:
+    key, item = pair
+    if item.ready:
+        return None, (item.ready.group, key, item.ready.size, members.content(item.ready.fresh.sample, BASE))
+    assert item.row is not None
+    return None, (item.row["members"], key, item.row["size"], item.row["content"])
 
 
-@beam.typehints.with_input_types(tuple[int, Iterable[Item]])
-@beam.typehints.with_output_types(Row)
+@beam.typehints.with_input_types(tuple[None, Iterable[Piece]])
+class _Pack(beam.DoFn):
+    """(key, stem), as pack.py says."""
+
+    def __init__(self, output: str, shard_bytes: int, first: int) -> None:
+        self._output = output
+        self._shard_bytes = shard_bytes
+        self._first = first
+
+    def process(self, element: tuple[None, Iterable[Piece]]) -> Iterator[tuple[str, str]]:
+        slices = list(element[1])
+        contents = {key: content for _, key, _, content in slices}
+        shards = packed([piece[:3] for piece in slices], self._shard_bytes, self._first)
+        for number, keys in shards.items():
+            stem = claim_number(self._output, number, [(key, contents[key]) for key in keys])
+            yield from ((key, stem) for key in keys)
+
+
+def _every_layer(
+    element: tuple[str, Mapping[str, Iterable[Any]]], layers: list[str]
+) -> Iterator[tuple[LayerShard, Item]]:
+    key, joined = element
+    items, [stem] = list(joined["items"]), set(joined["numbers"])
+    assert len(items) == 1, f"{len(items)} samples have the key {key}"
+    yield from (((layer, stem), items[0]) for layer in layers)
+
+
+@beam.typehints.with_input_types(tuple[LayerShard, Iterable[Item]])
+@beam.typehints.with_output_types(tuple[str, Written])
 class _WriteShard(beam.DoFn):
+    """One layer of one base shard's samples; those that have nothing of the layer are left out."""
+
     def __init__(self, output: str, members: Members) -> None:
         self._output = output
         self._members = members
 
-    def process(self, element: tuple[int, Iterable[Item]]) -> Iterator[Row]:
-        number, items = element[0], list(element[1])
-        name = shard_name(number)
-        rows = []
-        with timed("shards"), files.atomic_writer(files.join(self._output, name), self._output) as stream:
-            writer = ShardWriter(stream)
-            for _, item in sorted(((_slice(item)[1], item) for item in items), key=lambda pair: pair[0]):
-                rows.append(self._moved(writer, item) if isinstance(item, dict) else self._new(writer, item))
-            writer.finish()
-        count(SHARDS)
-        count(SAMPLES, sum(isinstance(item, Ready) for item in items))
-        count(BYTES, sum(row["size"] for row in rows))
-        yield from ({**row, "shard": name} for row in rows)
+    def process(self, element: tuple[LayerShard, Iterable[Item]]) -> Iterator[tuple[str, Written]]:
+        (layer, stem), items = element[0], sorted(element[1], key=lambda item: item.key)
+        written: list[tuple[str, Written]] = []
+        with timed("shards"), ExitStack() as stack:
+            name, writer = "", None
+            for item in items:
+                content, made = self._content(layer, item), self._made(layer, item)
+                if made is None:
+                    written.append((item.key, Written(layer, {**NO_EXTENT, "content": content}, [])))
+                    continue
+                if writer is None:
+                    name = layer_shard(layer, self._stem(layer, stem, items))
+                    path = files.join(self._output, *name.split("/"))
+                    writer = ShardWriter(stack.enter_context(files.atomic_writer(path, self._output)))
+                extent = {"shard": name, **asdict(_add(writer, item.key, made)), "content": content}
+                written.append((item.key, _written(layer, extent, item, made)))
+            if writer is not None:
+                writer.finish()
+                count(SHARDS)
+        if layer == BASE:
+            count(SAMPLES, sum(item.ready is not None for item in items))
+        count(BYTES, sum(one.extent["size"] for _, one in written))
+        yield from written
 
-    def _new(self, writer: ShardWriter, ready: Ready) -> Row:
-        sample = ready.sample
-        record, contents = self._members.read(sample)
-        extent = writer.add(sample.key, contents.items())
-        row = _index_row(sample, record, extent, ready.group, sample.content(self._members.made))
-        return row | _said(contents)
+    def _content(self, layer: str, item: Item) -> str:
+        if item.ready and layer in item.ready.fresh.layers:
+            return self._members.content(item.ready.fresh.sample, layer)
+        return str(_held(item, layer)["content"])
 
-    def _moved(self, writer: ShardWriter, row: Row) -> Row:
-        with files.open_read(files.join(self._output, row["shard"])) as stream:
-            stream.seek(row["offset"])
-            extent = writer.add_extent(stream.read(row["size"]))
-        if extent.sha256 != row["sha256"]:
-            raise StorageError(
-                f"{row['shard']} is damaged at {row['key']}: run favor-data verify {self._output}"
-            )
-        return {**row, "offset": extent.offset}
+    def _made(self, layer: str, item: Item) -> Made | bytes | None:
+        """Members to write, or a sample's bytes as another shard holds them."""
+        if item.ready and layer in item.ready.fresh.layers:
+            made = self._members.make(item.ready.fresh, layer)
+            return made if made.contents else None
+        held = _held(item, layer)
+        return read_place(self._output, place_of(held)) if held["size"] else None
+
+    def _stem(self, layer: str, stem: str, items: list[Item]) -> str:
+        """A base shard's was claimed when it was numbered."""
+        if layer == BASE:
+            return stem
+        contents = [(item.key, self._content(layer, item)) for item in items]
+        taken = any(_held(item, layer)["shard"].rpartition("/")[2].startswith(stem) for item in items)
+        return claim(self._output, layer, stem, contents, taken)
+
+
+def _held(item: Item, layer: str) -> Row:
+    """Where a layer of the sample lay."""
+    row = item.row or {"columns": [], **NO_EXTENT, "content": ""}
+    if layer == BASE:
+        return row
+    held = (column for column in row["columns"] if column["column"] == layer)
+    return next(held, {**NO_EXTENT, "content": ""})
+
+
+def _add(writer: ShardWriter, key: str, made: Made | bytes) -> Extent:
+    if isinstance(made, bytes):
+        return writer.add_extent(made)
+    return writer.add(key, made.contents.items())
+
+
+def _written(layer: str, extent: Row, item: Item, made: Made | bytes) -> Written:
+    if isinstance(made, bytes):
+        return Written(layer, extent)
+    offsets, end = {}, 0
+    for name, content in made.contents.items():
+        offsets[name] = (end, tar_bytes(len(content)))
+        end += tar_bytes(len(content))
+    features = []
+    for column, feature in made.features.items():
+        offset, size = offsets[f"{column}.npy"]
+        features.append({"column": column, **asdict(feature), "offset": offset, "size": size})
+    facts = _facts(item, made) | {"head": offsets["json"][1]} if made.masks else {}
+    return Written(layer, extent, features, facts | _said(made.contents))
 
 
 def _said(contents: Mapping[str, bytes]) -> Row:
     """The index's account of a transcript."""
     if (content := contents.get("words.json")) is None:
-        return {"words": None, "language": None}
+        return {}
     record = json.loads(content)
     return {"words": len(record["words"]), "language": record["language"]}
 
 
-def _index_row(sample: PlannedSample, record: Sample, extent: Extent, members: str, content: str) -> Row:
+def _facts(item: Item, made: Made) -> Row:
+    assert item.ready is not None
+    assert made.masks is not None
+    sample, masks = item.ready.fresh.sample, made.masks
     return {
         "key": sample.key,
         "id": sample.id,
-        "offset": extent.offset,
-        "size": extent.size,
-        "sha256": extent.sha256,
-        "content": content,
-        "members": members,
-        "steps": record.steps,
+        "members": item.ready.group,
+        "record": SAMPLE_VERSION,
+        "steps": len(masks.audio),
         "start_ns": sample.span.start_ns,
         "end_ns": sample.span.end_ns,
-        "audio_steps": sum(record.audio_mask),
-        "visual_steps": sum(record.visual_mask),
-        "conversations": len(sample.conversations),
+        "audio_steps": sum(masks.audio),
+        "visual_steps": sum(masks.visual),
         "modalities": sorted(
             str(modality)
             for modality in sample.media
-            if any(record.audio_mask if modality is Modality.AUDIO else record.visual_mask)
+            if any(masks.audio if modality is Modality.AUDIO else masks.visual)
         ),
         "uris": {str(modality): source.uri for modality, source in sample.media.items()},
         "digests": {str(modality): source.content for modality, source in sample.media.items()},
     }
+
+
+def _index_row(element: tuple[str, Mapping[str, Iterable[Any]]], members: Members) -> Iterator[Changed]:
+    key, joined = element
+    items = list(joined["items"])
+    assert len(items) == 1, f"{len(items)} samples have the key {key}"
+    [item] = items
+    row: Row = dict(item.row or {"columns": [], "features": [], **NO_WORDS})
+    if not any(WORDS in made for made in members.layers.values()):
+        row |= NO_WORDS
+    columns = {held["column"]: held for held in row["columns"] if held["column"] in members.layers}
+    features = {feature["column"]: feature for feature in row["features"]}
+    for written in sorted(joined["written"], key=lambda one: one.layer):
+        if written.layer == BASE:
+            row |= written.extent
+        else:
+            columns[written.layer] = {"column": written.layer, **written.extent}
+        if written.features is not None:
+            if WORDS in members.layers[written.layer]:
+                row |= NO_WORDS
+            row |= written.facts or {}
+            features = {n: f for n, f in features.items() if n not in members.layers[written.layer]}
+            features |= {feature["column"]: feature for feature in written.features}
+    row |= {
+        "columns": [columns[n] for n in sorted(columns)],
+        "features": [features[n] for n in sorted(features)],
+    }
+    if item.ready:
+        sample = item.ready.fresh.sample
+        row |= {
+            TALKS_OF: sample.talks(),
+            "conversations": len(sample.conversations),
+            "metadata": sample.annotations()["metadata"],
+        }
+    yield row, item.row

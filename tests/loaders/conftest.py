@@ -60,15 +60,17 @@ def sample_of(row: Row) -> tuple[Sample, list[tuple[str, bytes]]]:
         frame_times=[step / 2 + 0.25 for step in range(row.steps)],
         audio_mask=[int("whisper" in arrays)] * row.steps,
         visual_mask=[int("clip" in arrays)] * row.steps,
-        conversations=[
+        features={name: Feature("f" * 64, value.shape, "float16") for name, value in arrays.items()},
+    )
+    said = {
+        "conversations": [
             [{"from": "human", "value": f"question {turn}"}, {"from": "gpt", "value": f"{row.number}.{turn}"}]
             for turn in range(row.conversations)
         ],
-        metadata={"number": row.number},
-        features={name: Feature("f" * 64, value.shape, "float16") for name, value in arrays.items()},
-    )
+        "metadata": {"number": row.number},
+    }
     members = [
-        ("json", json_bytes(sample.to_json())),
+        ("json", json_bytes({**sample.to_json(), "version": 1, **said})),
         *((f"{n}.npy", npy_bytes(a)) for n, a in arrays.items()),
     ]
     return sample, [*members, *row.files]

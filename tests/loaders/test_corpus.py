@@ -3,7 +3,8 @@
 import pyarrow.compute as pc
 import pytest
 
-from loaders.corpus import CorpusError, open_corpus
+from loaders.corpus import open_corpus
+from loaders.opening import CorpusError
 
 
 def test_filters_on_index_columns(uneven):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from loaders.corpus import CorpusError, open_corpus
+from loaders.corpus import open_corpus
+from loaders.opening import CorpusError
 from loaders.loader import CheckpointError, CorpusLoader
 from loaders.sample import TrainingSample
 from loaders.schedule.mixture import Mixture

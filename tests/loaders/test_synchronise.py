@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from loaders.corpus import CorpusError, open_corpus
+from loaders.corpus import open_corpus
 from loaders.dataset import CorpusDataset
 from loaders.loader import CorpusLoader
+from loaders.opening import CorpusError
 from loaders.sample import TrainingSample
 from loaders.synchronise import Synchronise
 from schemas.media import Modality

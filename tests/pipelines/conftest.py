@@ -93,11 +93,11 @@ Samples = dict[str, dict[str, bytes]]
 
 @pytest.fixture(scope="session")
 def read_samples() -> Callable[[Path], Samples]:
-    """id -> suffix -> content, read with the tar module."""
+    """id -> suffix -> content of base and column shards, read with the tar module."""
 
     def read(output: Path) -> Samples:
         by_key: Samples = {}
-        for shard in sorted(output.glob("shards/*.tar")):
+        for shard in sorted([*output.glob("shards/*.tar"), *output.glob("columns/*/*.tar")]):
             with tarfile.open(shard) as tar:
                 for member in tar:
                     stream = tar.extractfile(member)
@@ -111,17 +111,22 @@ def read_samples() -> Callable[[Path], Samples]:
 
 @pytest.fixture(scope="session")
 def files() -> Callable[[Path], dict[str, bytes]]:
-    """Path -> content of everything in a corpus but its cache."""
+    """Path -> content of everything in a corpus but its cache and the notes of when it was built."""
 
     def read(output: Path) -> dict[str, bytes]:
         found = (path for path in output.rglob("*") if path.is_file())
         return {
             str(path.relative_to(output)): path.read_bytes()
             for path in found
-            if path.relative_to(output).parts[0] != "cache"
+            if path.relative_to(output).parts[0] not in ("cache", "builds")
         }
 
     return read
+
+
+def annotated(members: dict[str, bytes]) -> dict[str, Any]:
+    """Conversations and metadata of a sample."""
+    return {name: json.loads(text) for name, text in json.loads(members["annotations.json"]).items()}
 
 
 def manifest(path: Path, *rows: dict[str, Any]) -> Path:

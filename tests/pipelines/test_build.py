@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipelines.commands.command import main
 
-from .conftest import manifest
+from .conftest import annotated, manifest
 
 KINDS = {
     "talk.mp4": {"clip.npy", "whisper.npy", "flac", "txt", "words.json"},
@@ -35,7 +35,7 @@ def test_every_kind_of_media_has_the_members_that_it_can_have(corpus, read_sampl
         record = json.loads(members["json"])
         pictures = sum(record["visual_mask"]) if name != "still.png" else 1
         jpegs = {suffix for suffix in members if suffix.endswith(".jpg")}
-        assert set(members) - jpegs == KINDS[name] | {"json"}
+        assert set(members) - jpegs == KINDS[name] | {"json", "annotations.json"}
         assert len(jpegs) == pictures
         for column, feature in record["features"].items():
             array = np.load(BytesIO(members[f"{column}.npy"]), allow_pickle=False)
@@ -156,9 +156,12 @@ def test_rows_that_share_media_and_span_become_one_sample(media, features, tmp_p
     assert main(["build", str(table), "--output", str(tmp_path / "o"), *features]) == 0
     samples = read_samples(tmp_path / "o")
     assert set(samples) == {"a", "c"}
-    record = json.loads(samples["a"]["json"])
-    assert [talk[0]["value"] for talk in record["conversations"]] == ["First?", "Second?"]
-    assert record["metadata"]["rows"] == [{"id": "a", "q": "a"}, {"id": "b", "q": "b"}]
+    said = annotated(samples["a"])
+    assert [talk[0]["value"] for talk in said["conversations"]] == ["First?", "Second?"]
+    assert said["metadata"] == {}  # of what differs the conversations' table has each row's own
+    talks = pd.read_parquet(tmp_path / "o" / "conversations.parquet").set_index("id")
+    assert talks["metadata"].map(json.loads).to_dict() == {name: {"q": name} for name in "abc"}
+    assert talks["number"].to_dict() == {"a": 0, "b": 1, "c": 0}
     ledger = pd.read_parquet(tmp_path / "o" / "ledger.parquet")
     assert Counter(tuple(keys) for keys in ledger["keys"]).most_common(1)[0][1] == 2
 
@@ -198,9 +201,8 @@ def test_tars_of_raw_media_are_opened(media, features, tmp_path, read_samples) -
         writer.write({"__key__": "000000002", "mp4": b"no video", "json": {}})
     assert main(["build", str(tmp_path / "00000.tar"), "--output", str(tmp_path / "o"), *features]) == 0
     [(name, members)] = read_samples(tmp_path / "o").items()
-    record = json.loads(members["json"])
     assert name == "00000/000000001.mp4"
-    assert record["metadata"] == {"url": "u", "caption": "a test card"}
+    assert annotated(members)["metadata"] == {"url": "u", "caption": "a test card"}
     ledger = pd.read_parquet(tmp_path / "o" / "ledger.parquet")
     assert sorted(ledger["status"]) == ["done", "rejected"]
 

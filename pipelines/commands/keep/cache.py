@@ -10,10 +10,15 @@ from pipelines.commands.make.summary import bytes_text
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.products import STREAM_OF, products_of_build
+from pipelines.states.commit import latest
+from pipelines.states.migrate import is_version_1
+from pipelines.states.parts import Parts
+from pipelines.states.sweep import at_work
 from pipelines.steps.probe import MEMO_SUFFIX
 from pipelines.storage.beam_options import adopt
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, INDEX_NAME, Corpus
 from schemas.grid import Span
+from schemas.rows import Row
 from schemas.tables import INDEX, read_rows
 from storage import files
 
@@ -55,15 +60,21 @@ def needed_entries(corpus: str) -> Iterator[str]:
     """Names of the entries that a corpus's samples were made of, with its present columns.
 
     Raises:
-        UsageError: no corpus there.
+        UsageError: no corpus there, or a build is at work on it, whose entries nobody names yet.
     """
-    path = files.join(corpus, CORPUS_NAME)
-    if not files.exists(path):
-        raise UsageError(f"{corpus} holds no {CORPUS_NAME}: name the folder that build wrote")
-    described = Corpus.model_validate_json(files.read_bytes(path))
-    products = products_of_build(described.columns, described.options)
-    with files.open_read(files.join(corpus, INDEX_NAME)) as table:
-        rows = read_rows(table, INDEX)
+    if is_version_1(corpus):
+        described = Corpus.model_validate_json(files.read_bytes(files.join(corpus, CORPUS_NAME)))
+        products = products_of_build(described.columns, described.options)
+        with files.open_read(files.join(corpus, INDEX_NAME)) as table:
+            rows: Iterator[Row] = iter(read_rows(table, INDEX))
+    else:
+        state = latest(corpus)
+        if state is None:
+            raise UsageError(f"{corpus} holds no corpus: name the folder that build wrote")
+        products = products_of_build(state.columns, state.options)
+        rows = (row for part in state.index for row in Parts(corpus).index(part))
+    if at_work(corpus):
+        raise UsageError(f"a build is at work on {corpus}: wait for its end")
     for row in rows:
         span = Span(row["start_ns"], row["end_ns"])
         for modality, stream in STREAM_OF.items():

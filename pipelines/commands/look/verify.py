@@ -23,7 +23,7 @@ def run(argv: Sequence[str]) -> int:
     arguments, beams = options.parse_with_beam(parser, argv)
     adopt(beams, options.warn)
     output = files.absolute(arguments.corpus)
-    faults = list(verify(output, arguments.cache))
+    faults = verify(output, arguments.cache)
     for fault in faults:
         print(fault)
     print(f"{output}: {len(faults)} faults" if faults else f"{output}: no fault found")

@@ -29,6 +29,7 @@ def run(argv: Sequence[str]) -> int:
         return 1
     except (ManifestError, ModelUnavailable) as error:
         raise UsageError(str(error)) from error
-    ledger = [row for name, row in read_ledger(done.output).items() if name in done.named]
-    print(summarize(done.output, done.corpus, ledger, done.seconds))
+    ledger = [row for name, row in read_ledger(done.output, done.state).items() if name in done.named]
+    if done.state is not None:
+        print(summarize(done.output, done.state, ledger, done.seconds))
     return 0 if any(row["status"] == "done" for row in ledger) else 1

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import UsageError
+from pipelines.states.commit import latest
 from pipelines.storage.sources import read_sources
-from schemas.corpus import CORPUS_NAME, INDEX_NAME, Corpus
+from schemas.corpus import INDEX_NAME
 from schemas.grid import ns_to_seconds
 from schemas.manifest import InputRow
+from schemas.state import BUILDS
 from storage import files
 
 SHUFFLED = 10_000  # bytes a sample at most; tests/runners/test_shuffle.py holds the job to it
@@ -37,23 +40,23 @@ class Pilot:
         """Raises:
         UsageError: no corpus, an empty one, or one whose build did not record its time.
         """
-        path = files.join(corpus, CORPUS_NAME)
-        if not files.exists(path):
+        state = latest(corpus)
+        if state is None:
             raise UsageError(f"{corpus} holds no corpus: build a small one first, on such a machine")
-        found = Corpus.model_validate_json(files.read_bytes(path))
-        seconds = dict(found.seconds)
-        media, build = seconds.pop("media"), seconds.pop("build", 0.0)
-        if not media or not build or not found.counts.done:
+        notes = files.listing(files.join(corpus, BUILDS))
+        seconds = json.loads(files.read_bytes(max(notes)))["seconds"] if notes else {}
+        build, counts = seconds.pop("build", 0.0), state.counts
+        if not build or not counts["done"] or len(notes) > 1:
             raise UsageError(f"{corpus} says nothing of speed: build it anew, into an empty folder")
         return cls(
-            media_s=media,
+            media_s=state.media_seconds,
             build_s=build,
             stages_s=seconds,
-            inputs=found.counts.done,
-            samples=found.counts.samples,
-            shard_bytes=found.counts.bytes,
+            inputs=counts["done"],
+            samples=counts["samples"],
+            shard_bytes=counts["bytes"],
             index_bytes=files.entry(files.join(corpus, INDEX_NAME)).size,
-            shard_limit=int(found.options["shard_bytes"]),
+            shard_limit=int(state.options["shard_bytes"]),
         )
 
     @property

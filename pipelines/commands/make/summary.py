@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from schemas.corpus import Corpus
+from schemas.state import State
 
 _SHOWN = 20
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def summarize(
-    output: str, corpus: Corpus, ledger: Sequence[Mapping[str, Any]], profile: Mapping[str, float]
+    output: str, state: State, ledger: Sequence[Mapping[str, Any]], profile: Mapping[str, float]
 ) -> str:
     """What was built, from what, how fast, and what was rejected and why.
 
@@ -21,17 +21,16 @@ def summarize(
         ledger: the rows of this build's inputs.
         profile: seconds by stage of this build; empty where there was nothing to do.
     """
-    counts = corpus.counts
-    samples = f"{counts.samples}, {counts.steps} steps of 0.5 s"
+    counts = state.counts
+    samples = f"{counts['samples']}, {counts['steps']} steps of 0.5 s"
     rejected = [row for row in ledger if row["status"] == "rejected"]
-    media = corpus.seconds["media"]
     lines = [
         ("inputs", f"{len(ledger)}: {len(ledger) - len(rejected)} done, {len(rejected)} rejected"),
-        ("samples", f"{samples}, {counts.shards} shards, {bytes_text(counts.bytes)}"),
-        ("media", f"{media:.1f} s in the corpus"),
+        ("samples", f"{samples}, {counts['shards']} shards, {bytes_text(counts['bytes'])}"),
+        ("media", f"{state.media_seconds:.1f} s in the corpus"),
         ("time", _time(profile)),
     ]
-    for name, column in sorted(corpus.columns.items()):
+    for name, column in sorted(state.columns.items()):
         untrained = ", UNTRAINED" if column.untrained else ""
         lines.append((name, f"{column.kind} {column.model}, {column.dtype}{untrained}"))
     lines.append(("corpus", output))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaders.corpus import CorpusError
+from loaders.opening import CorpusError
 from loaders.schedule.epochs import Epochs
 from loaders.schedule.mixture import Mixture
 from loaders.schedule.modalities import IMAGE, NO_PICTURES, SOUND, VIDEO, Modalities

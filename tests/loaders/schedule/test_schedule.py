@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaders.corpus import CorpusError
+from loaders.opening import CorpusError
 from loaders.schedule.batching import by_budget, by_count
 from loaders.schedule.epochs import Epochs, with_conversations
 from loaders.schedule.mixture import Mixture

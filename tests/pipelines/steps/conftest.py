@@ -8,23 +8,70 @@ import numpy as np
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 
+from pipelines.members import Members
 from pipelines.placement import FramePlacement, to_bytes
 from pipelines.products import PLACEMENT, Products, Stream, products_of_build
-from pipelines.records import PlannedSample
+from pipelines.records import Fresh, PlannedSample, RowSays
+from pipelines.states.parts import TALKS_OF
 from pipelines.storage.cache import Cache
 from schemas.corpus import Column
 from schemas.grid import Span
 from schemas.media import Modality
+from schemas.rows import Row
 from schemas.sample import Source
 from schemas.shard import npy_bytes
+from schemas.state import ANNOTATIONS, BASE
 
 SHA = "5" * 64
+LAYERS = {BASE: ["clip"], ANNOTATIONS: []}
 TestPipeline.__test__ = False  # pytest would take it for tests
 
 
 def in_process() -> TestPipeline:
     """Beam's runner inside this process: the default would first look for Prism on the network."""
     return TestPipeline(runner="FnApiRunner")
+
+
+def fresh(sample: PlannedSample) -> Fresh:
+    """All of it is to be made."""
+    return Fresh(sample, frozenset(LAYERS))
+
+
+@pytest.fixture
+def ledger_row() -> Callable[..., Row]:
+    def make(name: str, *keys: str) -> Row:
+        nothing = dict.fromkeys(("stage", "reason", "detail"))
+        made: Row = {"input": name, "id": name, "uris": [name], "signature": "s", "status": "done", **nothing}
+        return made | {"keys": list(keys), "outcomes": [], "remarks": []}
+
+    return make
+
+
+@pytest.fixture
+def index_row(members: Members) -> Callable[..., Row]:
+    """Of a sample that lies in a shard as a build with these members would write it."""
+
+    def make(sample: PlannedSample, shard: str = "shards/000000.tar", offset: int = 0) -> Row:
+        layers = [layer for layer in members.layers if layer != BASE]
+        extent: Row = {"shard": shard, "offset": offset, "size": 512, "sha256": "x"}
+        uris = {name: None for name in ("video", "audio", "image")}
+        return {
+            **{"key": sample.key, "id": sample.id, **extent, "content": members.content(sample, BASE)},
+            "columns": [{"column": n, **extent, "content": members.content(sample, n)} for n in layers],
+            **{"features": [], "members": "clip.npy", "record": 2, "head": 512, "steps": 2},
+            **{"start_ns": sample.span.start_ns, "end_ns": sample.span.end_ns},
+            **{"audio_steps": 0, "visual_steps": 2, "conversations": 0, "modalities": ["video"]},
+            "uris": {**uris, **{str(m): source.uri for m, source in sample.media.items()}},
+            "digests": {**uris, **{str(m): source.sha256 for m, source in sample.media.items()}},
+            **{"metadata": sample.annotations()["metadata"], TALKS_OF: sample.talks()},
+        }
+
+    return make
+
+
+@pytest.fixture
+def members(tmp_path: Path, products: Products, cache: Cache) -> Members:
+    return Members(str(tmp_path / "out"), products, cache, {"clip": "f" * 64}, LAYERS)
 
 
 @pytest.fixture
@@ -61,9 +108,7 @@ def planned() -> Callable[..., PlannedSample]:
             "id": f"{key}.mp4",
             "span": Span(start * second, (start + 1) * second),
             "media": {Modality.VIDEO: Source(f"/{key}.mp4", SHA)},
-            "conversations": (),
-            "metadata": {},
-            "inputs": (f"/{key}.mp4",),
+            "rows": (RowSays(f"/{key}.mp4", f"{key}.mp4", (), more.pop("metadata", {})),),
         }
         return PlannedSample(**values | more)
 

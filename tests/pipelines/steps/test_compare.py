@@ -1,77 +1,75 @@
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.testing.util import assert_that, equal_to
 
+from pipelines.members import Members
 from pipelines.products import Products
-from pipelines.records import PlannedSample
-from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus, OtherInputs, ReadCorpus
-from schemas.manifest import InputRow
-from schemas.tables import LEDGER, table_bytes
+from pipelines.records import Fresh, PlannedSample, RowSays
+from pipelines.states.parts import TALKS_OF
+from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus
+from schemas.media import Modality
+from schemas.sample import Source
+from schemas.state import ANNOTATIONS
 
-from .conftest import in_process
+from .conftest import fresh, in_process
 
 Planned = Callable[..., PlannedSample]
+IndexRow = Callable[..., dict[str, Any]]
 
 
-def ledger_row(name: str, *keys: str) -> dict[str, Any]:
-    return {
-        "input": name,
-        "id": name,
-        "uris": [name],
-        "signature": "s",
-        "status": "done",
-        "stage": None,
-        "reason": None,
-        "detail": None,
-        "keys": list(keys),
-    }
-
-
-def test_a_corpus_is_read_as_it_is_and_none_is_empty(tmp_path: Path) -> None:
-    row = ledger_row("/a.mp4", "a")
-    (tmp_path / "ledger.parquet").write_bytes(table_bytes([row], LEDGER))
-    with in_process() as pipeline:
-        found = pipeline | ReadCorpus(str(tmp_path))
-        assert_that(found["ledger"], equal_to([("/a.mp4", row)]), label="ledger")
-        assert_that(found["index"], equal_to([]), label="index")
-
-
-def test_what_is_equal_stands_and_what_is_edited_or_dropped_leaves(
-    planned: Planned, products: Products
+def test_what_is_equal_stands_and_what_is_dropped_leaves(
+    planned: Planned, products: Products, members: Members, index_row: IndexRow, ledger_row: IndexRow
 ) -> None:
-    same, edited, new = planned("same"), planned("edited", metadata={"n": 2}), planned("new")
-    made = products.names()
-
-    def row(sample: PlannedSample, shard: str) -> tuple[str, dict[str, Any]]:
-        return sample.key, {"key": sample.key, "content": sample.content(made), "shard": shard}
-
-    rows = [
-        row(same, "shards/000000.tar"),
-        row(planned("edited", metadata={"n": 1}), "shards/000001.tar"),
-        row(planned("dropped"), "shards/000002.tar"),
-        row(planned("anothers"), "shards/000003.tar"),
-    ]
+    same, new = planned("same"), planned("new")
+    rows = [index_row(planned(name)) for name in ("same", "dropped", "anothers")]
+    others = [ledger_row("/anothers.mp4", "anothers")]
     with in_process() as pipeline:
-        compared = {
-            "samples": pipeline | "Samples" >> beam.Create([same, edited, new]),
-            "index": pipeline | "Index" >> beam.Create(rows),
-            "others": pipeline | "Others" >> beam.Create([("other", ledger_row("other", "anothers"))]),
-        } | CompareWithCorpus(products)
-        assert_that(compared[FRESH], equal_to([edited, new]), label="fresh")
-        standing = [(rows[0][1], same.inputs), (rows[3][1], ())]
-        assert_that(compared[STANDING], equal_to(standing), label="standing")
-        leaving = ["shards/000001.tar", "shards/000002.tar"]
-        assert_that(compared[LEAVING], equal_to(leaving), label="leaving")
+        made = {
+            "samples": pipeline | "Samples" >> beam.Create([same, new]),
+            "index": pipeline | "Index" >> beam.Create([(row["key"], row) for row in rows]),
+            "others": pipeline | "Others" >> beam.Create([(row["input"], row) for row in others]),
+        } | CompareWithCorpus(products, members)
+        assert_that(made[FRESH], equal_to([fresh(new)]), label="fresh")
+        assert_that(made[STANDING], equal_to([(rows[0], same.inputs), (rows[2], ())]), label="standing")
+        assert_that(made[LEAVING], equal_to([rows[1]]), label="leaving")
 
 
-def test_other_inputs_are_those_that_this_build_does_not_name(tmp_path: Path, products: Products) -> None:
-    ledger = [(name, ledger_row(name)) for name in ("named", "other")]
+def test_another_answer_is_a_layer_of_its_own_and_another_file_another_sample(
+    planned: Planned, products: Products, members: Members, index_row: IndexRow
+) -> None:
+    said, edited = planned("said", metadata={"n": 2}), planned("edited")
+    file = {Modality.VIDEO: Source("/edited.mp4", "6" * 64)}
+    rows = [index_row(planned("said", metadata={"n": 1})), index_row(replace(edited, media=file))]
     with in_process() as pipeline:
-        others = {
-            "rows": pipeline | "Rows" >> beam.Create([InputRow(input="named", id="x", media="named")]),
-            "ledger": pipeline | "Ledger" >> beam.Create(ledger),
-        } | OtherInputs(str(tmp_path), products)
-        assert_that(others, equal_to([ledger[1]]))
+        made = {
+            "samples": pipeline | "Samples" >> beam.Create([said, edited]),
+            "index": pipeline | "Index" >> beam.Create([(row["key"], row) for row in rows]),
+            "others": pipeline | "Others" >> beam.Create([]),
+        } | CompareWithCorpus(products, members)
+        wanted = [Fresh(said, frozenset({ANNOTATIONS}), rows[0]), fresh(edited)]
+        assert_that(made[FRESH], equal_to(wanted), label="fresh")
+        assert_that(made[LEAVING], equal_to([rows[1]]), label="leaving")
+
+
+def test_what_another_input_says_of_a_sample_stays_and_what_this_one_said_goes(
+    planned: Planned, products: Products, members: Members, index_row: IndexRow, ledger_row: IndexRow
+) -> None:
+    def says(name: str, answer: str) -> RowSays:
+        return RowSays(name, name, (({"from": "gpt", "value": answer},),), {})
+
+    shared = replace(planned("shared"), rows=(says("mine", "a"), says("others", "b")))
+    row = index_row(shared)
+    others = [ledger_row("others", "shared")]
+    with in_process() as pipeline:
+        made = {
+            "samples": pipeline | "Samples" >> beam.Create([]).with_output_types(PlannedSample),
+            "index": pipeline | "Index" >> beam.Create([("shared", row)]),
+            "others": pipeline | "Others" >> beam.Create([(other["input"], other) for other in others]),
+        } | CompareWithCorpus(products, members)
+        left = replace(shared, rows=(says("others", "b"),))
+        wanted = [Fresh(left, frozenset({ANNOTATIONS}), row)]
+        assert_that(made[FRESH], equal_to(wanted), label="fresh")
+    assert [talk["input"] for talk in row[TALKS_OF]] == ["mine", "others"]

@@ -11,7 +11,7 @@ from pipelines.products import PLACEMENT, Products
 from pipelines.steps.needs import FindNeeds
 from pipelines.storage.cache import Cache
 
-from .conftest import in_process
+from .conftest import LAYERS, fresh, in_process
 
 CASES: dict[str, tuple[dict[str, Any] | None, list[str], int, int]] = {
     "nothing is known": (None, [PLACEMENT, "clip"], 0, 2),
@@ -30,7 +30,8 @@ def test_only_what_the_cache_lacks_is_needed_and_both_are_counted(
     if put is not None:
         stored(sample, **put)
     pipeline = in_process()
-    needs = pipeline | beam.Create([sample]) | beam.ParDo(FindNeeds(products, cache, Progress(None)))
+    find = FindNeeds(products, cache, LAYERS, Progress(None))
+    needs = pipeline | beam.Create([fresh(sample)]) | beam.ParDo(find)
     names = needs | beam.MapTuple(lambda sha, need: (sha, need.sample, [p.name for p in need.products]))
     assert_that(names, equal_to([("5" * 64, "a", wanted)] if wanted else []))
     result = pipeline.run()

@@ -5,7 +5,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines.records import InputOutcome, PlannedSample, Probed, Rejection
+from pipelines.records import InputOutcome, PlannedSample, Probed, Rejection, RowSays, rows_said
 from pipelines.steps import plan
 from pipelines.steps.plan import PARTS, REJECTED, MergeRows, PlanSamples
 from schemas.grid import SECOND_NS, Span
@@ -49,16 +49,15 @@ def test_rows_are_cut_into_spans_and_what_cannot_be_is_accounted_for() -> None:
 
 
 def test_rows_that_share_media_and_span_become_one_sample(planned: Any) -> None:
-    first = planned("a", conversations=(TALK,), metadata={"split": "train", "n": 1}, inputs=("one",))
-    second = planned("b", conversations=(TALK,), metadata={"split": "train", "n": 2}, inputs=("two",))
-    other = planned("c")
-    rows = [{"id": "a.mp4", "split": "train", "n": 1}, {"id": "b.mp4", "split": "train", "n": 2}]
-    merged = planned(
-        "a", conversations=(TALK,), metadata={"split": "train", "rows": rows}, inputs=("one", "two")
-    )
+    one = RowSays("one", "a.mp4", (TALK,), {"split": "train", "n": 1})
+    two = RowSays("two", "b.mp4", (TALK,), {"split": "train", "n": 2})
+    first, second, other = planned("a", rows=(one,)), planned("b", rows=(two,)), planned("c")
+    merged = planned("a", rows=(one, two))
     with in_process() as pipeline:
         parts = pipeline | beam.Create([("same", second), ("other", other), ("same", first)])
         assert_that(parts | MergeRows(), equal_to([merged, other]))
+    assert (merged.conversations, merged.metadata) == ([TALK], {"split": "train"})
+    assert rows_said(merged.talks()) == merged.rows
 
 
 def test_runtime_type_check_sees_an_element_of_another_type(

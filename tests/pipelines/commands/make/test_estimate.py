@@ -6,6 +6,7 @@ import pytest
 from pipelines.commands.command import main
 from pipelines.commands.make.estimate import Pilot, estimate, hours_of
 from schemas.manifest import InputRow
+from schemas.state import IndexPart, LedgerPart, State
 
 PILOT = Pilot(
     media_s=3600.0,
@@ -63,18 +64,23 @@ def test_no_corpus_is_a_users_mistake(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_the_arithmetic_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    corpus = {
-        "options": {"shard_bytes": 512_000_000},
-        "columns": {},
-        "counts": {"inputs": 61, "done": 60, "rejected": 1, "rejected_by_reason": {"corrupt": 1},
-                   "samples": 120, "steps": 7200, "shards": 4, "bytes": 2_000_000_000},
-        "next_shard": 4,
-        "seconds": {"media": 3600.0, "build": 1800.0, "encode clip": 600.0, "wait for decoder": 1000.0},
-        "libraries": {},
-    }  # fmt: skip
-    (tmp_path / "corpus.json").write_text(json.dumps(corpus))
-    (tmp_path / "index.parquet").write_bytes(bytes(60_000))
-    command = ["estimate", str(tmp_path), "--hours", "1000", "--machines", "10", "--machine-price", "0.8"]
+    index = IndexPart(table="t", talks="c", first="shards/000000.tar", last="shards/000003.tar", samples=120,
+                      steps=7200, media_ns=3600 * 10**9, shards=4, bytes=2_000_000_000,
+                      conversations=0)  # fmt: skip
+    ledger = LedgerPart(table="l", first="a", last="b", inputs=61, statuses={"done": 60, "rejected": 1})
+    options = {"shard_bytes": 512_000_000}
+    state = State(
+        state=1, options=options, columns={}, layers={}, next_shard=4, index=[index], ledger=[ledger]
+    )
+    seconds = {"build": 1800.0, "encode clip": 600.0, "wait for decoder": 1000.0}
+    for name, content in (
+        ("states/000001.json", state.to_bytes()),
+        ("builds/000001-00.json", json.dumps({"seconds": seconds}).encode()),
+        ("index.parquet", bytes(60_000)),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    command = ["plan", str(tmp_path), "--hours", "1000", "--machines", "10", "--machine-price", "0.8"]
     assert main(command) == 0
     said = capsys.readouterr().out
     assert "1,000.0 h / 2.00 = 500.0 h; on 10: 2.1 days" in said

@@ -1,0 +1,116 @@
+"""After a commit: the files for people, what can be swept, what the cache need not hold any more."""
+
+from __future__ import annotations
+
+import json
+import platform
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from pipelines.build import Build
+from pipelines.products import PLACEMENT, STREAM_OF, Products
+from pipelines.states.commit import latest
+from pipelines.states.derived import ensure_derived
+from pipelines.states.migrate import sweep_version_1
+from pipelines.states.parts import Parts
+from pipelines.states.sweep import sweep
+from pipelines.storage.cache import Cache
+from schemas.corpus import CACHE_NAME
+from schemas.grid import Span
+from schemas.rows import Row
+from schemas.state import BUILDS, State
+from storage import files
+
+FEATURES = ("npy", "tar", "flac")  # suffixes of cache entries that shards hold too
+LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow",
+             "silero-vad", "torch", "torchaudio", "transformers", "webdataset")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Around:
+    """What there is around a corpus: small, for it travels to the worker that commits."""
+
+    output: str
+    cache: Cache
+    products: Products
+    parent: State | None
+
+    @classmethod
+    def of(cls, build: Build) -> Around:
+        return cls(build.output, build.cache, build.products, build.parent)
+
+
+def settle(build: Around, seconds: Mapping[str, float]) -> State | None:
+    """The present state, with everything around it in order. Killed in between, the next command goes on.
+
+    Args:
+        seconds: by stage; empty where nothing ran.
+    """
+    state = latest(build.output)
+    if state is None:
+        return None
+    if seconds:
+        _note(build.output, state, seconds)
+    ensure_derived(build.output, state)
+    migrated = sweep_version_1(build.output)
+    _let_go(build, state, None if migrated else build.parent)
+    sweep(build.output)
+    files.sweep(build.cache.root)
+    return state
+
+
+def _note(output: str, state: State, seconds: Mapping[str, float]) -> None:
+    """When a build ran, how long, with what: outside of all that is compared."""
+    said = {
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "state": state.state,
+        "media_seconds": state.media_seconds,
+        "seconds": dict(seconds),
+        "libraries": dict(_libraries()),
+    }
+    name = f"{state.state:06d}-{uuid.uuid4().hex[:8]}.json"
+    files.put(files.join(output, BUILDS, name), (json.dumps(said, indent=2) + "\n").encode(), output)
+
+
+def _libraries() -> Iterator[tuple[str, str]]:
+    yield "python", platform.python_version()
+    for name in LIBRARIES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue
+
+
+def _let_go(build: Around, state: State, before: State | None) -> None:
+    """Features lie once: those of samples committed since `before` leave the corpus's own cache."""
+    if build.cache.root != files.join(build.output, CACHE_NAME):
+        return
+    held = {
+        path.rpartition("/")[2]: path for path in files.listing(build.cache.root) if path.endswith(FEATURES)
+    }
+    known = {part.table for part in before.index} if before else set()
+    if not held:
+        return
+    parts = Parts(build.output)
+    doomed = {
+        held[name]
+        for part in state.index
+        if part.table not in known
+        for row in parts.index(part)
+        for name in entries_of(row, build.products)
+        if name in held
+    }
+    files.delete_many(sorted(doomed))
+
+
+def entries_of(row: Row, products: Products) -> Iterator[str]:
+    """Names of the cache entries that a sample was made of, its placements left out."""
+    span = Span(row["start_ns"], row["end_ns"])
+    for modality, stream in STREAM_OF.items():
+        if sha256 := row["digests"][str(modality)]:
+            for product in products.of(stream):
+                if product.name != PLACEMENT:
+                    yield f"{products.key(sha256, stream, span, product)}.{product.suffix}"

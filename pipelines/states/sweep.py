@@ -1,0 +1,133 @@
+"""What no state names goes; what only a kept state needs moves out of the plain readers' way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from pipelines.errors import StorageError
+from pipelines.states.commit import latest
+from schemas.rows import INDEX, read_table
+from schemas.state import CLAIMS, KEPT, STATES, TABLES, State, state_name
+from storage import files
+
+_FOLDERS = ("shards", "columns", TABLES, STATES, CLAIMS, KEPT)
+
+
+def at_work(output: str, but: Collection[str] = ()) -> bool:
+    """Whether somebody writes into the corpus now, or did within a day on a machine that cannot be asked."""
+    files.sweep(output)
+    found = files.listing(files.join(output, files.STAGING))
+    return bool(set(found) - set(but))
+
+
+def shards_of(output: str, state: State) -> set[str]:
+    """Every shard that a state names, of every layer."""
+    found: set[str] = set()
+    for part in state.index:
+        table = read_table(files.read_bytes(_path(output, part.table)), INDEX)
+        found.update(pc.unique(table["shard"]).to_pylist())
+        layers = pc.list_flatten(table["columns"])
+        found.update(pc.unique(pc.struct_field(layers, "shard")).to_pylist())
+    return found
+
+
+def tables_of(state: State) -> set[str]:
+    """Every part that a state names."""
+    return {name for part in state.index for name in (part.table, part.talks)} | {
+        part.table for part in state.ledger
+    }
+
+
+def kept_states(output: str) -> dict[str, State]:
+    """Name -> state that `favor-data keep` pinned."""
+    found = {}
+    for path in files.listing(files.join(output, KEPT)):
+        name = path.removeprefix(files.join(output, KEPT)).lstrip("/")
+        if name.endswith(".json") and "/" not in name:
+            found[name.removesuffix(".json")] = State.read(files.read_bytes(path), f"{KEPT}/{name}")
+    return found
+
+
+def sweep(output: str, replaced: Collection[str] = (), own: Collection[str] = ()) -> None:
+    """Deletes what neither the present nor a kept state names.
+
+    Args:
+        replaced: shards that the caller's commit replaced: all that goes while somebody else is at work.
+        own: the caller's files in `.tmp`.
+
+    Raises:
+        StorageError.
+    """
+    state = latest(output)
+    if state is None:
+        return
+    alone = not at_work(output, own)
+    present = {path: name for name, path in _present(output)}
+    if not replaced and (not alone or _tidy(state, present.values())):
+        return
+    kept = kept_states(output)
+    current = shards_of(output, state)
+    wanted = {shard for other in kept.values() for shard in shards_of(output, other)} - current
+    for shard in sorted(wanted):
+        _move(_path(output, shard), _path(output, KEPT, shard))
+    named = current | tables_of(state) | {state_name(state.state)}
+    named |= {f"{KEPT}/{name}.json" for name in kept} | {f"{KEPT}/{shard}" for shard in wanted}
+    named |= {name for other in kept.values() for name in tables_of(other)}
+    doomed = {
+        path for path, name in present.items() if name not in named and (alone or name in set(replaced))
+    }
+    newest = latest(output)
+    if newest is not None and newest.state == state.state:  # else a newer commit sweeps
+        files.delete_many(sorted(doomed))
+        _prune_folders(output)
+
+
+def _present(output: str) -> Iterator[tuple[str, str]]:
+    """(name inside the corpus, path) of everything that a state could name."""
+    for folder in _FOLDERS:
+        root = files.join(output, folder)
+        for path in files.listing(root):
+            yield f"{folder}/{path.removeprefix(root).lstrip('/')}", path
+
+
+def _tidy(state: State, names: Collection[str]) -> bool:
+    """Whether there can be nothing to sweep, judged by numbers of files alone."""
+    shards = sum(name.startswith(("shards/", "columns/")) for name in names)
+    tables = sum(name.startswith(f"{TABLES}/") for name in names)
+    others = sum(name.startswith((f"{CLAIMS}/", f"{STATES}/")) for name in names)
+    return (shards, tables, others) == (state.counts["shards"], len(tables_of(state)), 1)
+
+
+def _move(source: str, destination: str) -> None:
+    if not files.exists(source):
+        if files.exists(destination):
+            return
+        raise StorageError(f"{source} is missing: run favor-data verify")
+    if files.is_local(source):
+        Path(destination).parent.mkdir(parents=True, exist_ok=True)
+        Path(source).replace(destination)
+        return
+    with files.open_read(source) as there, files.atomic_writer(destination) as here:
+        shutil.copyfileobj(there, here, 1 << 20)
+    files.delete(source)
+
+
+def _prune_folders(output: str) -> None:
+    if not files.is_local(output):
+        return
+    for folder in _FOLDERS:
+        for path in sorted(Path(output, folder).rglob("*"), reverse=True):
+            if path.is_dir():
+                with suppress(OSError):  # not empty
+                    path.rmdir()
+        with suppress(OSError):
+            Path(output, folder).rmdir()
+
+
+def _path(output: str, *parts: str) -> str:
+    return files.join(output, *(piece for part in parts for piece in part.split("/")))

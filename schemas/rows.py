@@ -1,0 +1,196 @@
+"""The tables of format 2 (docs/format.md): rows as dicts, and the Parquet files of bounded parts of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+VERSION = "2"
+Row = dict[str, Any]
+
+_TEXT = pa.field("element", pa.string(), nullable=False)
+_STRINGS = pa.list_(_TEXT)
+_PER_MODALITY = pa.struct([("video", pa.string()), ("audio", pa.string()), ("image", pa.string())])
+_EXTENT = [
+    pa.field("shard", pa.string(), nullable=False),  # relative to the corpus
+    pa.field("offset", pa.int64(), nullable=False),  # of the sample's first tar header, in bytes
+    pa.field("size", pa.int64(), nullable=False),  # up to the end of its last member's padding
+    pa.field("sha256", pa.string(), nullable=False),  # of those bytes
+    pa.field("content", pa.string(), nullable=False),  # digest of all that decided them
+]
+_LAYER = pa.struct([pa.field("column", pa.string(), nullable=False), *_EXTENT])
+_FEATURE = pa.struct(
+    [
+        pa.field("column", pa.string(), nullable=False),
+        pa.field("fingerprint", pa.string(), nullable=False),
+        pa.field("dtype", pa.string(), nullable=False),
+        pa.field("shape", pa.list_(pa.field("element", pa.int32(), nullable=False)), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),  # of its tar header, from its extent's first byte on
+        pa.field("size", pa.int64(), nullable=False),  # with header and padding
+    ]
+)
+_TURN = pa.struct([pa.field("from", pa.string()), pa.field("value", pa.string())])
+
+
+def _versioned(fields: list[pa.Field]) -> pa.Schema:
+    return pa.schema(fields, metadata={"favor-data.tables": VERSION})
+
+
+INDEX = _versioned(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        *_EXTENT,  # of the base
+        pa.field("columns", pa.list_(pa.field("element", _LAYER, nullable=False)), nullable=False),
+        pa.field("features", pa.list_(pa.field("element", _FEATURE, nullable=False)), nullable=False),
+        pa.field("members", pa.string(), nullable=False),  # of the base: one kind a shard
+        pa.field("record", pa.int8(), nullable=False),  # version of KEY.json
+        pa.field("head", pa.int32(), nullable=False),  # bytes of KEY.json, with header and padding
+        pa.field("steps", pa.int32(), nullable=False),
+        pa.field("start_ns", pa.int64(), nullable=False),
+        pa.field("end_ns", pa.int64(), nullable=False),
+        pa.field("audio_steps", pa.int32(), nullable=False),  # steps that have sound
+        pa.field("visual_steps", pa.int32(), nullable=False),  # steps that have a frame
+        pa.field("conversations", pa.int32(), nullable=False),
+        pa.field("modalities", _STRINGS, nullable=False),
+        pa.field("uris", _PER_MODALITY, nullable=False),
+        pa.field("digests", _PER_MODALITY, nullable=False),
+        pa.field("words", pa.int32()),  # spoken in the span; null where no transcript was asked for
+        pa.field("language", pa.string()),  # of the file, as Whisper names it, "und": none heard
+        pa.field("metadata", pa.string(), nullable=False),  # JSON: what all the sample's rows agree on
+    ]
+)
+TALKS = _versioned(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("number", pa.int32()),  # its place among the sample's; null: the row has no conversation
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("input", pa.string(), nullable=False),
+        pa.field("turns", pa.list_(pa.field("element", _TURN, nullable=False)), nullable=False),
+        pa.field("metadata", pa.string(), nullable=False),  # JSON: this row's own
+    ]
+)
+_OUTCOME = pa.struct(
+    [
+        pa.field("start_ns", pa.int64()),
+        pa.field("end_ns", pa.int64()),
+        pa.field("key", pa.string()),  # null: the span gave no sample
+        pa.field("stage", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("detail", pa.string()),
+    ]
+)
+_REMARK = pa.struct(
+    [pa.field("remark", pa.string(), nullable=False), pa.field("count", pa.int32(), nullable=False)]
+)
+LEDGER = _versioned(
+    [
+        pa.field("input", pa.string(), nullable=False),  # a path, or "manifest.jsonl:12"
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("uris", _STRINGS, nullable=False),
+        pa.field("signature", pa.string(), nullable=False),  # schemas.manifest.InputRow
+        pa.field("status", pa.string(), nullable=False),  # done | rejected | filtered | removed
+        pa.field("stage", pa.string()),  # schemas.reasons.Stage, null when done
+        pa.field("reason", pa.string()),  # schemas.reasons.Reason, null when done
+        pa.field("detail", pa.string()),  # for people
+        pa.field("keys", _STRINGS, nullable=False),
+        pa.field("outcomes", pa.list_(pa.field("element", _OUTCOME, nullable=False)), nullable=False),
+        pa.field("remarks", pa.list_(pa.field("element", _REMARK, nullable=False)), nullable=False),
+    ]
+)
+
+_KINDS = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64()}
+_INT64 = 1 << 63
+
+
+def metadata_column(name: str) -> str:
+    """A metadata name as a column of the index."""
+    return f"meta_{name}" if name in INDEX.names else name
+
+
+def kind_of(value: Any) -> str:
+    """bool, int64, double, string or json: what column could hold a JSON value as it is."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int64" if -_INT64 <= value < _INT64 else "json"
+    if isinstance(value, float):
+        return "double"
+    return "string" if isinstance(value, str) else "json"
+
+
+def joined_kind(one: str, other: str) -> str:
+    """What holds values of both kinds."""
+    if one == other:
+        return one
+    return "double" if {one, other} == {"int64", "double"} else "json"
+
+
+def metadata_kinds(rows: Iterable[Row]) -> dict[str, str]:
+    """Name -> kind of the rows' metadata (dicts), by name; nulls are of every kind."""
+    kinds: dict[str, str] = {}
+    for row in rows:
+        for name, value in json.loads(row["metadata"]).items():
+            if value is not None:
+                kind = kind_of(value)
+                kinds[name] = joined_kind(kinds.get(name, kind), kind)
+    return dict(sorted(kinds.items()))
+
+
+def metadata_arrays(texts: Sequence[str], kinds: Mapping[str, str]) -> dict[str, pa.Array]:
+    """Column name -> values of the metadata in JSON texts."""
+    values = [json.loads(text) for text in texts] if kinds else []
+    arrays: dict[str, pa.Array] = {}
+    for name, kind in kinds.items():
+        column = [row.get(name) for row in values]
+        if kind in ("string", "json"):
+            column = [_as_text(value, kind) for value in column]
+        arrays[metadata_column(name)] = pa.array(column, _KINDS.get(kind, pa.string()))
+    return arrays
+
+
+def _as_text(value: Any, kind: str) -> str | None:
+    if value is None:
+        return None
+    return str(value) if kind == "string" else canonical_text(value)
+
+
+def canonical_text(value: Any) -> str:
+    """JSON text, the same for the same value."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def table_bytes(rows: Sequence[Row], schema: pa.Schema) -> bytes:
+    """The Parquet file of the rows, in their order; the same rows give the same bytes."""
+    buffer = BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def read_table(content: bytes, schema: pa.Schema) -> pa.Table:
+    """The columns of a schema out of a part's bytes; those of later versions are left, those that came later
+    than the part are null.
+
+    Raises:
+        ValueError: not Parquet, or a column is missing.
+    """
+    # Bytes, not a stream: Arrow's threads may hold a Python object past the interpreter's end, and abort.
+    table = pq.read_table(pa.BufferReader(content))
+    for field in schema:
+        if field.nullable and field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    missing = set(schema.names) - set(table.column_names)
+    if missing:
+        raise ValueError(f"no column {min(missing)}")
+    return table.select(schema.names).cast(schema)
+
+
+def read_rows(content: bytes, schema: pa.Schema) -> list[Row]:
+    """All rows of a part; raises as `read_table` does."""
+    rows: list[Row] = read_table(content, schema).to_pylist()
+    return rows
