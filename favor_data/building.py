@@ -89,6 +89,8 @@ def build(
     cache: str | PathLike[str] | None = None,
     retry: str | Iterable[str] = (),
     accelerator: str | None = None,
+    mirror: bool = False,
+    yes: bool = False,
     beam_options: PipelineOptions | Sequence[str] = (),
 ) -> Built:
     """`favor-data build SOURCE… --output OUT`: the same bytes, counted in an object.
@@ -125,6 +127,8 @@ def build(
         cache=None if cache is None else fspath(cache),
         retry=retry,
         accelerator=accelerator,
+        mirror=mirror,
+        yes=yes,
     )
     beams: Any = beam_options  # PipelineOptions, which have no types
     if not isinstance(beams, PipelineOptions):

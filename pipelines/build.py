@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
@@ -31,11 +31,16 @@ STAGE_RAM = "12GB"  # weights of both encoders, frames decoded ahead, and one de
 
 @dataclass(frozen=True)
 class Facts:
-    """What a state says of the build that makes it, known before it runs; `layers` as in schemas.state."""
+    """What a state says of the build that makes it, known before it runs; `layers` as in schemas.state.
+
+    `sources`: whole names of the SOURCEs; `mirrored`: the corpus has no others any more.
+    """
 
     options: dict[str, Any]
     columns: dict[str, Column]
     layers: dict[str, list[str]]
+    sources: tuple[str, ...] = ()
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class Build:
     Attributes:
         parent: the state of the corpus that it goes on from.
         removed: the new ledger rows of inputs that it takes out.
+        dropped: the ledger rows of inputs that it takes out without a trace.
+        missing: shards that the state names and that are not there.
+        anew: every shard is written again.
+        kept: which columns go on in the corpus's arithmetic, in words.
     """
 
     output: str
@@ -59,6 +68,10 @@ class Build:
     facts: Facts
     parent: State | None = None
     removed: tuple[Row, ...] = ()
+    dropped: tuple[Row, ...] = ()
+    missing: frozenset[str] = frozenset()
+    anew: bool = False
+    kept: tuple[str, ...] = ()
     transcription: Transcription | None = None
     accelerator: str | None = None
     audio_track: str = ""
@@ -70,6 +83,7 @@ class Build:
 
     def cautions(self) -> Iterator[str]:
         """What a user should hear before the work begins."""
+        yield from self.kept
         for column, featurizer in self.featurizers.items():
             if featurizer.untrained:
                 yield (
@@ -80,7 +94,7 @@ class Build:
     @property
     def leaving(self) -> frozenset[str]:
         """Inputs that this build takes out."""
-        return frozenset(row["input"] for row in self.removed)
+        return frozenset(row["input"] for row in (*self.removed, *self.dropped))
 
     @property
     def held(self) -> Products:
@@ -88,6 +102,11 @@ class Build:
         if self.parent is None:
             return self.products
         return products_of_build(self.parent.columns, self.parent.options)
+
+    @property
+    def same_columns(self) -> bool:
+        """Whether what other builds made can stand beside what this one makes."""
+        return not self.featurizers or self.held.names() == self.products.names()
 
     @property
     def held_layers(self) -> dict[str, list[str]]:
@@ -118,10 +137,24 @@ def prepare(asked: Settings, progress: Progress) -> Build:
     output = files.absolute(asked.output)
     _check_decoder(asked)
     specs = asked.columns()
-    featurizers = {name: _featurizer(name, spec, asked) for name, spec in specs.items()}
-    described = {name: _column(featurizer) for name, featurizer in featurizers.items()}
-    products = products_of_build(described, asked.recorded())
     parent = present_state(output)
+    featurizers, described, kept = {}, {}, []
+    for name, spec in specs.items():
+        featurizer = _featurizer(name, spec, asked)
+        column = _column(featurizer)
+        before = parent.columns.get(name) if parent else None
+        if before and before != column and asked.dtype == "auto":  # other hardware: never two in one column
+            there = _featurizer(name, spec, replace(asked, dtype=before.dtype))
+            if _column(there) == before:
+                kept.append(f"column {name} stays {before.dtype}, as the corpus has it ({column.dtype} here)")
+                featurizer, column = there, before
+        if before and before != column and asked.again:
+            raise UsageError(
+                f"--again: {spec} is not what column {name} of {output} was made of (other weights, or "
+                "another version of the encoder): name the revision (ID@REV), or build into another --output"
+            )
+        featurizers[name], described[name] = featurizer, column
+    products = products_of_build(described, asked.recorded())
     return Build(
         output=output,
         cache=Cache(files.absolute(asked.cache) if asked.cache else files.join(output, CACHE_NAME)),
@@ -132,7 +165,13 @@ def prepare(asked: Settings, progress: Progress) -> Build:
         shard_bytes=asked.shard_bytes,
         limits=Limits(),
         progress=progress,
-        facts=Facts(asked.recorded(), described, layers_of(products, parent)),
+        facts=Facts(
+            asked.recorded(),
+            described,
+            layers_of(products, parent),
+            tuple(map(files.absolute, asked.sources)),
+        ),
+        kept=tuple(kept),
         parent=parent,
         transcription=_transcription(asked, featurizers, products),
         accelerator=asked.accelerator,

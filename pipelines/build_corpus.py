@@ -18,7 +18,7 @@ import apache_beam as beam
 
 from pipelines.build import Build
 from pipelines.products import WORDS
-from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, SampleOutcome
+from pipelines.records import AccountOfInput, Fresh, InputOutcome, SampleOutcome
 from pipelines.steps.assemble import FAILED, LOST, READY, Assemble
 from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus
 from pipelines.steps.corpus import OtherInputs, ReadCorpus
@@ -58,13 +58,13 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     samples = planned[PARTS] | "Merge rows" >> MergeRows()
 
     others = {"rows": rows, "ledger": corpus["ledger"]} | "Other inputs" >> (
-        OtherInputs(build.output, build.held.names() == build.products.names(), build.leaving)
+        OtherInputs(build.output, build.same_columns, build.leaving)
     )
     compared = {"samples": samples, "index": corpus["index"], "others": others} | "Compare" >> (
-        CompareWithCorpus(build.products, build.members)
+        CompareWithCorpus(build.products, build.members, build.leaving, build.missing, build.anew)
     )
     fresh = {"fresh": compared[FRESH], "index": corpus["index"]} | "Locate" >> Locate(
-        build.products, build.held, build.held_layers
+        build.products, build.held, build.held_layers, build.missing
     )
 
     needs = fresh | "Find needs" >> beam.ParDo(
@@ -93,7 +93,7 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
         "leaving": leaving,
     } | "Write shards" >> WriteShards(build.output, build.shard_bytes, build.members, build.first_shard)
 
-    done = beam.FlatMap(lambda ready: _done(ready.fresh.sample))
+    done = beam.FlatMap(lambda ready: _done(ready.fresh))
     stand = beam.FlatMapTuple(_stands)
     accounts = (
         planned[REJECTED],
@@ -107,8 +107,9 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     return Graph(state, samples, ledger[REJECTIONS])
 
 
-def _done(sample: PlannedSample) -> list[AccountOfInput]:
-    outcome = SampleOutcome(sample.key, sample.span.start_ns, sample.span.end_ns)
+def _done(fresh: Fresh) -> list[AccountOfInput]:
+    sample = fresh.sample
+    outcome = SampleOutcome(sample.key, sample.span.start_ns, sample.span.end_ns, replaces=fresh.replaces)
     return [(name, InputOutcome(samples=(outcome,))) for name in sample.inputs]
 
 

@@ -17,6 +17,7 @@ from schemas.reasons import MediaError
 from schemas.state import State
 
 REMOVED = "removed"
+_TENTH = 0.1
 Ledger = Mapping[str, Mapping[str, Any]]
 
 
@@ -73,15 +74,41 @@ def tombstone(salt: str, name: str) -> str:
     return digest([salt, name])
 
 
-def to_build(rows: Sequence[InputRow], ledger: Ledger, retry: Collection[str]) -> tuple[InputRow, ...]:
+def leaving(given: Collection[str], ledger: Ledger, sure: bool) -> tuple[dict[str, Any], ...]:
+    """The ledger rows that `--mirror` takes out: no SOURCE names their inputs any more.
+
+    Raises:
+        UsageError: nothing is named at all, or over a tenth would leave and nobody said that this is meant.
+    """
+    there = {name: row for name, row in ledger.items() if row["status"] != REMOVED}
+    if there and not given:
+        raise UsageError("--mirror: the SOURCEs hold nothing, and the corpus would be emptied: look at them")
+    gone = tuple(dict(row) for name, row in there.items() if name not in given)
+    if len(gone) > _TENTH * len(there) and not sure:
+        raise UsageError(
+            f"--mirror would take out {len(gone)} of {len(there)} inputs: give --yes too if that is meant "
+            "(--dry-run names them)"
+        )
+    return gone
+
+
+def to_build(
+    rows: Sequence[InputRow], ledger: Ledger, retry: Collection[str], lost: Collection[str] = ()
+) -> tuple[InputRow, ...]:
     """The rows that the ledger does not settle, and those that share a file with them, whose samples
-    may merge."""
+    may merge.
+
+    Args:
+        lost: keys of samples whose shards are missing.
+    """
+    lost = set(lost)
     open_rows = [
         row
         for row in rows
         if (known := ledger.get(row.input)) is None
         or known["signature"] != row.signature
         or known["reason"] in retry
+        or not lost.isdisjoint(known["keys"])
     ]
     touched = {uri for row in open_rows for uri in row.uris}
     return tuple(row for row in rows if touched.intersection(row.uris))
@@ -91,7 +118,7 @@ def check_columns(build: Build, rows: Sequence[InputRow], ledger: Ledger) -> Non
     """Raises:
     OtherColumnsError: inputs that this build does not name were made with other columns.
     """
-    named = {row.input for row in rows}
+    named = {row.input for row in rows} | build.leaving
     others = [name for name, row in ledger.items() if name not in named and row["status"] != REMOVED]
     if others and build.held.names() != build.products.names():
         raise other_columns(build.output, f"{len(others)} inputs")

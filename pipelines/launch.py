@@ -7,8 +7,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import apache_beam as beam
@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, 
 
 from decoders.processes.zygote import ZYGOTE
 from pipelines.build import Build, prepare
-from pipelines.changes import check_columns, not_removed, read_ledger, sign, to_build
+from pipelines.changes import check_columns, leaving, not_removed, read_ledger, sign, to_build
 from pipelines.errors import StorageError, UsageError
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
@@ -24,9 +24,11 @@ from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings
 from pipelines.settle import Around, settle
 from pipelines.states.commit import ConflictError, latest_number
+from pipelines.states.missing import keys_in, missing_shards
 from pipelines.states.sweep import sweep
 from pipelines.steps import inputs
 from pipelines.storage.beam_options import adopt
+from pipelines.storage.cache import VanishedError
 from pipelines.storage.sources import read_sources
 from schemas.manifest import InputRow
 from schemas.state import State
@@ -45,12 +47,14 @@ class Job:
         rows: those to look at.
         path: the file from which the graph reads them, while `inputs.staged` holds them there.
         named: the names of all inputs that the user gave.
+        work: whether there is anything to do.
     """
 
     build: Build
     rows: tuple[InputRow, ...]
     path: str
     named: frozenset[str]
+    work: bool
 
 
 @dataclass(frozen=True)
@@ -88,26 +92,54 @@ def launch(
     adopt(beams, warn)
     with ExitStack() as stack:
         progress = Progress(_progress_file(stack) if bar else None)
-        job = look(asked, prepare(asked, progress))
-        sweep(job.build.output)  # what killed builds left: else it would be in the way
-        for line in job.build.cautions():
-            warn(line)
-        seconds: dict[str, float] = {}
-        counters: Counter[str] = Counter()
-        for tries in reversed(range(_TRIES)):
-            if not job.rows and not job.build.removed:
-                break
-            try:
-                seconds, counters = _run(job, beams, bar(progress) if bar else nullcontext())
-                break
-            except (ConflictError, StorageError, RuntimeError, OSError):
-                if not tries or not _overtaken(job.build):
-                    raise
-                job = look(asked, prepare(asked, progress))  # its features are in the cache
-        state = settle(
-            Around.of(job.build), seconds
-        )  # also with nothing to do: the last build may have been killed
+
+        def shown() -> AbstractContextManager[object]:
+            return bar(progress) if bar else nullcontext()
+
+        return carry_out(lambda: look(asked, prepare(asked, progress)), beams, warn, shown)
+
+
+def carry_out(
+    plan: Callable[[], Job],
+    beams: PipelineOptions,
+    warn: Callable[[str], object],
+    shown: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Launched:
+    """What `plan` finds to do, and again if another build was first with the same inputs or shards.
+
+    Raises:
+        StorageError, and what `plan` raises.
+    """
+    job = _planned(plan)
+    sweep(job.build.output)  # what killed builds left: else it would be in the way
+    for line in job.build.cautions():
+        warn(line)
+    seconds: dict[str, float] = {}
+    counters: Counter[str] = Counter()
+    for tries in reversed(range(_TRIES)):
+        if not job.work:
+            break
+        try:
+            seconds, counters = _run(job, beams, shown())
+            break
+        except (ConflictError, StorageError, RuntimeError, OSError) as error:
+            if not tries or not (_overtaken(job.build) or _vanished(error)):
+                raise
+            job = _planned(plan)  # its features are in the cache
+    state = settle(Around.of(job.build), seconds)  # also with nothing to do: the last may have been killed
     return Launched(job.build.output, state, job.named, seconds, counters)
+
+
+def _planned(plan: Callable[[], Job]) -> Job:
+    for _ in range(_TRIES):
+        with suppress(ConflictError):
+            return plan()
+    raise StorageError("other builds commit all the time; this one gave way")
+
+
+def _vanished(error: BaseException) -> bool:
+    """Whether a prune took from the cache what this build counted on."""
+    return isinstance(error, VanishedError) or VanishedError.__name__ in str(error)
 
 
 def _overtaken(build: Build) -> bool:
@@ -123,13 +155,25 @@ def look(asked: Settings, build: Build) -> Job:
     """
     given = {row.input: row for row in read_sources(asked.sources, build.output)}  # what two name is one
     ledger = read_ledger(build.output, build.parent)
+    if asked.mirror:
+        build = replace(
+            build,
+            dropped=leaving(given, ledger, sure=asked.yes or asked.dry_run),
+            facts=replace(build.facts, mirrored=True),
+        )
     kept = not_removed(given.values(), ledger, build.parent)
     rows = sign(kept, build.products, build.clip_ns)
     check_columns(build, rows, ledger)
-    lacking = to_build(rows, ledger, asked.retry)
-    if lacking:
+    lost: frozenset[str] = frozenset()
+    if state := build.parent:
+        missing = missing_shards(build.output, state)
+        lost = keys_in(build.output, state, missing)
+        build = replace(build, missing=missing)
+    lacking = to_build(rows, ledger, asked.retry, lost)
+    work = bool(lacking or build.dropped or lost)
+    if work and not asked.dry_run:
         _check_writable(build.output)
-    return Job(build, lacking, files.staging_path(build.output), frozenset(given))
+    return Job(build, lacking, files.staging_path(build.output), frozenset(given), work)
 
 
 def _check_writable(output: str) -> None:
@@ -162,6 +206,8 @@ def _run(
     try:
         with inputs.staged(job.rows, job.path), bar, root:
             build_corpus(root | "Read sources" >> inputs.ReadInputs(job.path), job.build)
+    except VanishedError:
+        raise
     except StorageError as error:
         raise StorageError(str(error).partition(" [while running")[0]) from error  # Beam adds its step
     except RuntimeError as error:  # a runner gives a worker's error back as text

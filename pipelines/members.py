@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -103,14 +104,26 @@ class Members:
         """What two builds must share for a layer of one to stand in the other."""
         return self._products.names(self.layers[layer] | {PLACEMENT})
 
-    def masks(self, sample: PlannedSample) -> Masks:
+    def masks(self, fresh: Fresh) -> Masks:
         """Raises:
-        OSError: a placement is not in the cache.
+        OSError: a placement is neither in the cache nor in a shard.
         """
+        sample = fresh.sample
         steps = Grid(sample.span, self._products.frame_at).steps
         masks = Masks([None] * steps, [0] * steps, [0] * steps)
         for modality, source in sample.media.items():
             stream = STREAM_OF[modality]
+            key = self._products.key(source.content, stream, sample.span, self._products.of(stream)[0])
+            lying = fresh.lying.get(key)
+            if lying and not self._cache.has(key, "json"):
+                record = json.loads(read_extent(read_place(self._output, lying.place))["json"])
+                masks.remarks.extend(r for r in record.get("remarks", []) if r not in masks.remarks)
+                if stream is Stream.AUDIO:
+                    masks.audio[:] = record["audio_mask"]
+                else:
+                    masks.frame_times[:] = record["frame_times"]
+                    masks.visual[:] = record["visual_mask"]
+                continue
             placement = self._placement(sample, stream, source.content)
             masks.remarks.extend(sorted(set(placement.remarks) - set(masks.remarks)))
             if isinstance(placement, AudioPlacement):
@@ -127,7 +140,7 @@ class Members:
         """Raises:
         OSError: an entry is not in the cache.
         """
-        masks, names = self.masks(fresh.sample), []
+        masks, names = self.masks(fresh), []
         size = tar_bytes(len(json_bytes(self._record(fresh.sample, masks, {}).to_json())))
         for product, key in self._present(fresh.sample, masks, BASE):
             pictures = sum(masks.visual) if product.stream is Stream.FRAMES else 1
@@ -147,7 +160,7 @@ class Members:
         """
         if layer == ANNOTATIONS:
             return Made({"annotations.json": json_bytes(fresh.sample.annotations())}, {})
-        masks = self.masks(fresh.sample)
+        masks = self.masks(fresh)
         contents = dict(sorted(self._contents(fresh, masks, layer)))
         features = self._features(contents)
         if layer != BASE:

@@ -153,10 +153,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Lying:
-    """A product that a shard holds already: where, and about how many bytes of it."""
+    """A product that a shard holds already: where, and about how many bytes of it.
+
+    A placement lies in KEY.json; `empty`: it has no step of its stream.
+    """
 
     place: Place
     size: int
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,12 +171,14 @@ class Fresh:
         row: its index row where the corpus has it with the same media.
         layers: what of it is to be made; the rest stands in the row's shards.
         lying: cache key -> where the corpus holds that product.
+        replaces: the key that it had until now, where the row that gave it leaves.
     """
 
     sample: PlannedSample
     layers: frozenset[str]
     row: Row | None = None
     lying: Mapping[str, Lying] = field(default_factory=dict)
+    replaces: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,7 @@ class SampleOutcome:
     end_ns: int
     rejection: Rejection | None = None
     remarks: tuple[str, ...] = ()
+    replaces: str = ""
 
 
 @dataclass(frozen=True)

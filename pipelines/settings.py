@@ -40,6 +40,9 @@ class Settings:
         clip_ns: a positive multiple of the 0.5 s step.
         retry: reasons of the ledger to look at again.
         language: Whisper's code of what is spoken; None: detected once a file.
+        mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
+        dry_run: nothing is written.
+        again: the corpus's own encoders and no others.
 
     Raises:
         UsageError: a decoder or a fit that does not exist; a language of words that nobody asked for.
@@ -65,6 +68,10 @@ class Settings:
     retry: frozenset[str] = frozenset()
     accelerator: str | None = None
     audio_track: str = ""
+    mirror: bool = False
+    yes: bool = False
+    dry_run: bool = False
+    again: bool = False
 
     def __post_init__(self) -> None:
         for name, value, choices in (("decoder", self.decoder, DECODERS), ("fit", self.fit, FITS)):

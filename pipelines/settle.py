@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from pipelines.build import Build
-from pipelines.products import PLACEMENT, STREAM_OF, Products
+from pipelines.products import STREAM_OF, Products
 from pipelines.states.commit import latest
 from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import sweep_version_1
@@ -107,10 +107,9 @@ def _let_go(build: Around, state: State, before: State | None) -> None:
 
 
 def entries_of(row: Row, products: Products) -> Iterator[str]:
-    """Names of the cache entries that a sample was made of, its placements left out."""
+    """Names of the cache entries that a sample was made of."""
     span = Span(row["start_ns"], row["end_ns"])
     for modality, stream in STREAM_OF.items():
         if sha256 := row["digests"][str(modality)]:
             for product in products.of(stream):
-                if product.name != PLACEMENT:
-                    yield f"{products.key(sha256, stream, span, product)}.{product.suffix}"
+                yield f"{products.key(sha256, stream, span, product)}.{product.suffix}"

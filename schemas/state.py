@@ -99,6 +99,7 @@ class State(_Model):
         options: of the newest build.
         columns: the features' columns.
         layers: name -> products that lie in its shards; "base" is `shards/`, the others `columns/NAME/`.
+        sources: whole names of all SOURCEs that builds were given.
         next_shard: the first number never claimed.
         tombstones: salted digests of inputs taken out for good.
     """
@@ -108,6 +109,7 @@ class State(_Model):
     options: dict[str, Any]
     columns: dict[str, Column]
     layers: dict[str, list[str]]
+    sources: list[str] = Field(default_factory=list)
     next_shard: int
     index: list[IndexPart] = Field(default_factory=list)
     ledger: list[LedgerPart] = Field(default_factory=list)

@@ -24,9 +24,9 @@ from examples.favor.model import Favor
 from examples.favor.prompt import ConversationError, Turns
 from examples.favor.selection import SelectionError, open_selected
 from examples.favor.settings import SettingsError
-from loaders.opening import CorpusError
 from loaders.extent import ExtentError
 from loaders.loader import CorpusLoader
+from loaders.opening import CorpusError
 from loaders.sample import TrainingSample
 from loaders.schedule.mixture import mixture_of
 from loaders.schedule.phase import Conversations

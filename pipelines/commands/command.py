@@ -16,6 +16,13 @@ usage: favor-data COMMAND …
 
   build SOURCE… --output OUT   decode, align, encode: videos in, a corpus out
   verify OUT                   check a corpus against itself, byte for byte
+  list OUT [--urls]            its states; the exact shards of the present one
+  keep OUT NAME                pin the present state by a name
+  remove OUT INPUT…            take inputs and their samples out, for good
+  prune OUT                    delete what no state needs
+  pack OUT                     base and column shards written together
+  drop OUT --column X          take a column out
+  migrate OUT                  version 1 becomes version 2
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
   estimate PILOT --hours N     what a corpus of that size takes, from a small one
   recipe NAME …                a public set as downloaded: its manifest, for build
@@ -63,6 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "build": _build,
         "verify": _verify,
+        "list": _list,
+        "keep": _keep,
+        "remove": _remove,
+        "prune": _prune,
+        "pack": _pack,
+        "drop": _drop,
+        "migrate": _migrate,
         "cache": _cache,
         "estimate": _estimate,
         "plan": _plan,
@@ -124,6 +138,48 @@ def _build(arguments: list[str]) -> int:
 
 def _verify(arguments: list[str]) -> int:
     from pipelines.commands.look.verify import run
+
+    return run(arguments)
+
+
+def _list(arguments: list[str]) -> int:
+    from pipelines.commands.look.states import run
+
+    return run(arguments)
+
+
+def _keep(arguments: list[str]) -> int:
+    from pipelines.commands.keep.keep import run
+
+    return run(arguments)
+
+
+def _remove(arguments: list[str]) -> int:
+    from pipelines.commands.keep.remove import run
+
+    return run(arguments)
+
+
+def _prune(arguments: list[str]) -> int:
+    from pipelines.commands.keep.prune import run
+
+    return run(arguments)
+
+
+def _pack(arguments: list[str]) -> int:
+    from pipelines.commands.keep.pack import run
+
+    return run(arguments)
+
+
+def _drop(arguments: list[str]) -> int:
+    from pipelines.commands.keep.drop import run
+
+    return run(arguments)
+
+
+def _migrate(arguments: list[str]) -> int:
+    from pipelines.commands.keep.migrate import run
 
     return run(arguments)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
+from pipelines.again import recorded_settings
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.settings import (
@@ -130,6 +131,18 @@ class BuildOptions(PipelineOptions):
             help="look again at inputs that the ledger rejects for these reasons",
         )
         parser.add_argument(
+            "--mirror", action="store_true", help="take out of the corpus what the SOURCEs no longer name"
+        )
+        parser.add_argument(
+            "--again",
+            action="store_true",
+            help="the corpus that OUT says: its SOURCEs, encoders and options (build --again OUT)",
+        )
+        parser.add_argument("--yes", action="store_true", help="also where that is over a tenth of it")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be looked at and taken out, and do nothing"
+        )
+        parser.add_argument(
             "--accelerator",
             metavar="HINT",
             help="Dataflow: GPUs for the stage that encodes, as type:nvidia-l4;count:1;install-nvidia-driver",
@@ -150,15 +163,36 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
     )
     parser.add_argument(
         "sources",
-        nargs="+",
+        nargs="*",
         metavar="SOURCE",
         help="media file, folder, glob, manifest (.jsonl .json .csv .parquet) or tar of raw media",
     )
     BuildOptions._add_argparse_args(parser)
-    [output] = [action for action in parser._actions if action.dest == "output"]
-    output.required = True  # of the command; Beam parses our options wherever this module is known
     given, beams = parse_with_beam(parser, argv)
-    return settings_of(tuple(given.sources), beams.view_as(BuildOptions)), beams
+    ours = beams.view_as(BuildOptions)
+    sources = tuple(given.sources)
+    if given.again:
+        return _again(sources, ours), beams
+    if not sources:
+        raise UsageError("name at least one SOURCE: a media file, a folder, a glob, a manifest or a tar")
+    if not given.output:  # Beam parses our options wherever this module is known: it cannot be required there
+        raise UsageError("--output OUT is missing: the folder of the corpus")
+    return settings_of(sources, ours), beams
+
+
+def _again(sources: tuple[str, ...], given: BuildOptions) -> Settings:
+    """`--again OUT`, or `SOURCE… --output OUT --again`."""
+    values = given.get_all_options(drop_default=True, current_only=True)
+    output = values.pop("output", None)
+    if output is None:
+        if len(sources) != 1:
+            raise UsageError("--again takes one corpus: favor-data build --again OUT")
+        (output,), sources = sources, ()
+    values.pop("again")
+    if others := set(values) - {"retry", "cache", "accelerator", "mirror", "yes", "dry_run"}:
+        option = f"--{min(others).replace('_', '-')}"
+        raise UsageError(f"--again takes what shaped {output} from there: leave out {option}")
+    return recorded_settings(output, sources=sources, **values)
 
 
 def settings_of(sources: tuple[str, ...], given: BuildOptions) -> Settings:

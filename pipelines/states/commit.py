@@ -32,6 +32,8 @@ class Changes:
         seen: input -> signature in that state, of the rows put and dropped; absent: it was not there.
         dropped: inputs whose rows go without a trace.
         tombstones: salted digests added.
+        sources: SOURCEs added; of a build that was `mirrored`, all that there are.
+        forgotten: SOURCEs taken out.
     """
 
     parent: int
@@ -46,6 +48,9 @@ class Changes:
     dropped: frozenset[str] = frozenset()
     salt: str = ""
     tombstones: frozenset[str] = frozenset()
+    sources: Sequence[str] = ()
+    mirrored: bool = False
+    forgotten: frozenset[str] = frozenset()
 
 
 def latest(output: str) -> State | None:
@@ -121,6 +126,7 @@ def applied(output: str, found: State | None, changes: Changes) -> State:
         options=options,
         columns=columns,
         layers={name: sorted(products) for name, products in layers.items()},
+        sources=sorted({*([] if changes.mirrored else before.sources), *changes.sources} - changes.forgotten),
         next_shard=max(before.next_shard, changes.next_shard),
         index=parts.with_samples(before.index, put, {key: row["shard"] for key, row in gone.items()}),
         ledger=parts.with_inputs(before.ledger, ledger, dropped),

@@ -69,6 +69,7 @@ def corpus_bytes(state: State) -> bytes:
         "schema_version": state.format,
         "state": state.state,
         "options": state.options,
+        "sources": state.sources,
         "columns": {name: column.model_dump() for name, column in state.columns.items()},
         "layers": state.layers,
         "counts": state.counts,

@@ -33,7 +33,7 @@ def shards_of(output: str, state: State) -> set[str]:
         found.update(pc.unique(table["shard"]).to_pylist())
         layers = pc.list_flatten(table["columns"])
         found.update(pc.unique(pc.struct_field(layers, "shard")).to_pylist())
-    return found
+    return found - {""}
 
 
 def tables_of(state: State) -> set[str]:

@@ -18,7 +18,7 @@ from schemas.digest import digest
 from schemas.grid import Span
 from schemas.media import Modality
 from schemas.rows import Row
-from schemas.sample import SAMPLE_VERSION, Source
+from schemas.sample import SAMPLE_VERSION, Source, sample_key
 from schemas.state import BASE
 
 FRESH = "fresh"
@@ -40,9 +40,17 @@ class CompareWithCorpus(beam.PTransform):
     leave.
     """
 
-    def __init__(self, products: Products, members: Members) -> None:
+    def __init__(
+        self,
+        products: Products,
+        members: Members,
+        inputs_leaving: frozenset[str] = frozenset(),
+        missing: frozenset[str] = frozenset(),
+        anew: bool = False,
+    ) -> None:
+        """As pipelines.build.Build has `missing` and `anew`; `inputs_leaving`: those that it takes out."""
         super().__init__()
-        self._compare = _Compare(products.names(), members)
+        self._compare = _Compare(products.names(), members, inputs_leaving, missing, anew)
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
         """`inputs`: {"samples": PlannedSample, "index": (key, row), "others": (input, ledger row)}."""
@@ -91,9 +99,19 @@ def row_identity(row: Row) -> str:
 
 @beam.typehints.with_input_types(tuple[str, Mapping[str, Iterable[Any]]])
 class _Compare(beam.DoFn):
-    def __init__(self, made: list[str], members: Members) -> None:
+    def __init__(
+        self,
+        made: list[str],
+        members: Members,
+        inputs_leaving: frozenset[str],
+        missing: frozenset[str],
+        anew: bool,
+    ) -> None:
         self._made = made
         self._members = members
+        self._inputs_leaving = inputs_leaving
+        self._missing = missing
+        self._anew = anew
 
     def process(self, element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.pvalue.TaggedOutput]:
         _, joined = element
@@ -104,21 +122,44 @@ class _Compare(beam.DoFn):
             same = sample is not None and _given(row["digests"]) == _digests(sample)
             if same and sample is not None:
                 named = sample.inputs
-                sample = _with_rows(replace(sample, key=row["key"], id=row["id"]), said)
-                yield from self._against(sample, row, named)
+                sample = _with_rows(sample, said)
+                if self._nameless(sample, row):
+                    yield from self._under_another_name(sample, row)
+                else:
+                    yield from self._against(replace(sample, key=row["key"], id=row["id"]), row, named)
                 sample = None
             elif claimers:
-                yield from self._against(_sample_of(row, said), row, ())
+                sample_there = _sample_of(row, said)
+                if self._nameless(sample_there, row):
+                    yield from self._under_another_name(sample_there, row)
+                else:
+                    yield from self._against(sample_there, row, ())
             else:
                 yield beam.pvalue.TaggedOutput(LEAVING, row)
         if sample is not None:
             yield beam.pvalue.TaggedOutput(FRESH, Fresh(sample, frozenset(self._members.layers)))
 
+    def _nameless(self, sample: PlannedSample, row: Row) -> bool:
+        """Whether the row that gave the sample its id is taken out: nothing of it may stay, nor its name."""
+        owners = {talk["input"] for talk in row[TALKS_OF] if talk["id"] == row["id"]}
+        ids = {says.id for says in sample.rows}
+        return not self._inputs_leaving.isdisjoint(owners) and row["id"] not in ids
+
+    def _under_another_name(self, sample: PlannedSample, row: Row) -> Iterator[beam.pvalue.TaggedOutput]:
+        name = min(says.id for says in sample.rows)
+        digests = {modality: source.sha256 for modality, source in sample.media.items()}
+        renamed = replace(sample, id=name, key=sample_key(name, sample.span, digests))
+        yield beam.pvalue.TaggedOutput(LEAVING, row)
+        yield beam.pvalue.TaggedOutput(
+            FRESH, Fresh(renamed, frozenset(self._members.layers), replaces=row["key"])
+        )
+
     def _against(
         self, sample: PlannedSample, row: Row, named: tuple[str, ...]
     ) -> Iterator[beam.pvalue.TaggedOutput]:
         stale = self._stale(sample, row)
-        if not stale and sample.talks() == row[TALKS_OF]:
+        held = {layer["column"] for layer in row["columns"]}
+        if not stale and sample.talks() == row[TALKS_OF] and held <= set(self._members.layers):
             yield beam.pvalue.TaggedOutput(STANDING, (row, named))
             return
         if BASE in stale:
@@ -127,12 +168,16 @@ class _Compare(beam.DoFn):
 
     def _stale(self, sample: PlannedSample, row: Row) -> frozenset[str]:
         """Layers that must be written; all of a sample of version 1 that is not what it was."""
+        every = frozenset(self._members.layers)
+        if self._anew or row["shard"] in self._missing:
+            return every
         if row["record"] < SAMPLE_VERSION:
             stands = sample.content_of_version_1(self._made) == row["content"]
-            return frozenset() if stands else frozenset(self._members.layers)
-        held = {BASE: row["content"], **{layer["column"]: layer["content"] for layer in row["columns"]}}
+            return frozenset() if stands else every
+        held = {layer["column"]: layer for layer in row["columns"] if layer["shard"] not in self._missing}
+        contents = {BASE: row["content"], **{name: layer["content"] for name, layer in held.items()}}
         return frozenset(
-            layer for layer in self._members.layers if held.get(layer) != self._members.content(sample, layer)
+            layer for layer in every if contents.get(layer) != self._members.content(sample, layer)
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.build import Build, Facts
+from pipelines.errors import StorageError
 from pipelines.metrics.counters import INPUTS_DONE, count, rejected
 from pipelines.records import AccountOfInput, InputOutcome, Rejection, SampleOutcome
 from pipelines.settle import Around, settle
@@ -50,6 +51,12 @@ def _account(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.
     name, joined = element
     rows = list(joined["rows"])
     if not rows:  # of another build
+        outcomes = list(joined["outcomes"])
+        _check_made_again(name, outcomes)
+        for old in joined["ledger"]:
+            row = _renamed(old, outcomes)
+            if row != old:
+                yield beam.pvalue.TaggedOutput(ACCOUNTS, (row, old["signature"]))
         return
     row = _ledger_row(name, rows[0], list(joined["outcomes"]))
     before = next((old["signature"] for old in joined["ledger"]), None)
@@ -59,6 +66,25 @@ def _account(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.
     else:
         count(rejected(row["reason"]))
         yield beam.pvalue.TaggedOutput(REJECTIONS, row)
+
+
+def _renamed(row: Row, outcomes: list[InputOutcome]) -> Row:
+    """The row of an input that shared samples with one that leaves: their keys are other ones now."""
+    new = {span.replaces: span.key for outcome in outcomes for span in outcome.samples if span.replaces}
+    spans = [{**span, "key": new.get(span["key"], span["key"])} for span in row["outcomes"]]
+    return {**row, "keys": sorted(new.get(key, key) for key in row["keys"]), "outcomes": spans}
+
+
+def _check_made_again(name: str, outcomes: list[InputOutcome]) -> None:
+    """Raises:
+    StorageError: a missing shard held a sample of this input, and it cannot be made again.
+    """
+    for rejection in (span.rejection for outcome in outcomes for span in outcome.samples):
+        if rejection:
+            raise StorageError(
+                f"a shard is missing, and {name} cannot be made again ({rejection.reason}: "
+                f"{rejection.detail}): bring its media back, or remove it"
+            )
 
 
 def _ledger_row(name: str, row: InputRow, outcomes: list[InputOutcome]) -> Row:
@@ -116,8 +142,7 @@ class Finish(beam.PTransform):
     def __init__(self, build: Build) -> None:
         super().__init__()
         self._around = Around.of(build)
-        self._facts = build.facts
-        self._removed = build.removed
+        self._build = build.facts, build.removed, build.dropped
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         together = beam.Map(lambda one: (None, one)).with_output_types(tuple[None, Any])
@@ -127,12 +152,16 @@ class Finish(beam.PTransform):
             tagged
             | {"begin": begin}
             | "All rows" >> beam.CoGroupByKey()
-            | "Commit" >> beam.Map(_finish, self._around, self._facts, self._removed).with_output_types(State)
+            | "Commit" >> beam.Map(_finish, self._around, *self._build).with_output_types(State)
         )
 
 
 def _finish(
-    element: tuple[None, Mapping[str, Iterable[Any]]], around: Around, facts: Facts, removed: tuple[Row, ...]
+    element: tuple[None, Mapping[str, Iterable[Any]]],
+    around: Around,
+    facts: Facts,
+    removed: tuple[Row, ...],
+    dropped: tuple[Row, ...],
 ) -> State:
     parent = around.parent
     put: list[Changed] = list(element[1]["put"])
@@ -151,8 +180,11 @@ def _finish(
         ledger=[*(row for row, _ in accounts), *removed],
         seen={
             **{row["input"]: before for row, before in accounts if before is not None},
-            **{row["input"]: row["signature"] for row in removed},
+            **{row["input"]: row["signature"] for row in (*removed, *dropped)},
         },
+        dropped=frozenset(row["input"] for row in dropped),
+        sources=facts.sources,
+        mirrored=facts.mirrored,
     )
     commit(around.output, changes)
     state = settle(around, {})

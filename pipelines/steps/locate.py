@@ -11,7 +11,7 @@ import apache_beam as beam
 import numpy as np
 
 from pipelines.members import place_of
-from pipelines.products import PLACEMENT, STREAM_OF, Product, Products
+from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
 from pipelines.records import Fresh, Lying
 from pipelines.steps.corpus import KeyedRow
 from schemas.grid import Span
@@ -29,13 +29,21 @@ class Locate(beam.PTransform):
 
     Args:
         products: of this build; `held`: of the build that wrote the corpus; `layers`: where those lie in it.
+        missing: shards that are not there.
     """
 
-    def __init__(self, products: Products, held: Products, layers: Mapping[str, Iterable[str]]) -> None:
+    def __init__(
+        self,
+        products: Products,
+        held: Products,
+        layers: Mapping[str, Iterable[str]],
+        missing: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__()
         self._products = products
         self._held = held
-        self._layers = {name: layer for layer, names in layers.items() for name in names}
+        self._missing = missing
+        self._layers = {PLACEMENT: BASE} | {name: layer for layer, names in layers.items() for name in names}
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         sources = (
@@ -44,7 +52,7 @@ class Locate(beam.PTransform):
             | "As a set" >> beam.CombineGlobally(beam.combiners.ToSetCombineFn())
         )
         lying = inputs["index"] | "Lying" >> beam.FlatMap(
-            _lying, self._held, self._layers, beam.pvalue.AsSingleton(sources)
+            _lying, self._held, self._layers, self._missing, beam.pvalue.AsSingleton(sources)
         ).with_output_types(Found)
         wanted = inputs["fresh"] | "Wanted" >> beam.FlatMap(_wanted, self._products).with_output_types(
             tuple[str, str]
@@ -67,12 +75,17 @@ def _sources(fresh: Fresh) -> set[str]:
 
 
 def _wanted(fresh: Fresh, products: Products) -> Iterator[tuple[str, str]]:
-    for product, key in products.wanted(fresh.sample):
-        if product.name != PLACEMENT:
-            yield key, fresh.sample.key
+    for _, key in products.wanted(fresh.sample):
+        yield key, fresh.sample.key
 
 
-def _lying(keyed: KeyedRow, held: Products, layers: Mapping[str, str], sources: set[str]) -> Iterator[Found]:
+def _lying(
+    keyed: KeyedRow,
+    held: Products,
+    layers: Mapping[str, str],
+    missing: frozenset[str],
+    sources: set[str],
+) -> Iterator[Found]:
     _, row = keyed
     span = Span(row["start_ns"], row["end_ns"])
     extents = {BASE: row} | {layer["column"]: layer for layer in row["columns"]}
@@ -82,9 +95,10 @@ def _lying(keyed: KeyedRow, held: Products, layers: Mapping[str, str], sources: 
             continue
         for product in held.of(stream):
             extent = extents.get(layers.get(product.name, ""))
-            if extent and extent["size"]:
+            if extent and extent["size"] and extent["shard"] not in missing:
                 size = _size(product, row) or extent["size"]
-                yield held.key(sha256, stream, span, product), Lying(place_of(extent), size)
+                empty = not row["audio_steps" if stream is Stream.AUDIO else "visual_steps"]
+                yield held.key(sha256, stream, span, product), Lying(place_of(extent), size, empty)
 
 
 def _size(product: Product, row: Row) -> int:

@@ -57,14 +57,17 @@ class FindNeeds(beam.DoFn):
             return self._products.key(source.content, stream, fresh.sample.span, product)
 
         known = self._cache.find(key(placement), placement.suffix)
-        if known is not None and not any(from_bytes(known).mask):  # nothing there: no other product is made
-            count(CACHE_HITS)
+        lying = fresh.lying.get(key(placement))
+        if lying.empty if lying else known is not None and not any(from_bytes(known).mask):
+            count(CACHE_HITS)  # nothing there: no other product is made
             return ()
         absent = tuple(
             product
             for product in others
             if key(product) not in fresh.lying and not self._cache.has(key(product), product.suffix)
         )
+        if known is None and lying and not absent:
+            return ()
         missing = absent if known is not None else (placement, *absent)
         count(CACHE_MISSES, len(missing))
         count(CACHE_HITS, 1 + len(others) - len(missing))

@@ -24,6 +24,11 @@ _PROBED = TypeAdapter(Probed)
 ProbedUri = tuple[str, Probed | Rejection]
 
 
+def read_memo(entry: bytes) -> Probed:
+    """What a memo of the cache says."""
+    return _PROBED.validate_json(entry)
+
+
 @beam.typehints.with_input_types(InputRow)
 @beam.typehints.with_output_types(ProbedUri)
 class ProbeMedia(beam.PTransform):
@@ -68,7 +73,7 @@ class _Probe(beam.DoFn):
                 probed = self._read(uri)
                 self._cache.put(memo, MEMO_SUFFIX, canonical_json(asdict(probed)))
             else:
-                probed = _PROBED.validate_json(known)
+                probed = read_memo(known)
         except MediaError as error:
             yield uri, Rejection(Stage.PROBE, error.reason, error.detail)
         else:

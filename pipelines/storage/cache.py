@@ -6,6 +6,11 @@ import hashlib
 from dataclasses import dataclass
 
 from storage import files
+from storage.errors import StorageError
+
+
+class VanishedError(StorageError):
+    """An entry that was there a moment ago: somebody pruned the cache meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -22,24 +27,30 @@ class Cache:
 
     def get(self, key: str, suffix: str) -> bytes:
         """Raises:
-        OSError: not there.
+        VanishedError: not there.
         """
-        return files.read_bytes(self.path(key, suffix))
+        try:
+            return files.read_bytes(self.path(key, suffix))
+        except FileNotFoundError as error:
+            raise VanishedError(f"{self.path(key, suffix)} is not there any more") from error
 
     def find(self, key: str, suffix: str) -> bytes | None:
         """The entry, or None where there is none."""
         try:
             return self.get(key, suffix)
-        except FileNotFoundError:
+        except VanishedError:
             return None
 
     def size(self, key: str, suffix: str) -> int:
         """Bytes of an entry.
 
         Raises:
-            OSError: not there.
+            VanishedError: not there.
         """
-        return files.entry(self.path(key, suffix)).size
+        try:
+            return files.entry(self.path(key, suffix)).size
+        except FileNotFoundError as error:
+            raise VanishedError(f"{self.path(key, suffix)} is not there any more") from error
 
     def put(self, key: str, suffix: str, content: bytes) -> None:
         """Atomic; a second writer of the same key writes the same bytes."""

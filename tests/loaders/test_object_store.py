@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from loaders.corpus import open_corpus
-from loaders.opening import CorpusError
 from loaders.loader import CorpusLoader
+from loaders.opening import CorpusError
 from tests.storage.conftest import door, s3, server
 
 ROOT = Path(__file__).parents[2]

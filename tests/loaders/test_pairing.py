@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from loaders.corpus import open_corpus
-from loaders.opening import CorpusError
 from loaders.loader import CheckpointError, CorpusLoader
+from loaders.opening import CorpusError
 from loaders.sample import TrainingSample
 from loaders.schedule.mixture import Mixture
 from loaders.schedule.pairing import FAVOR_RELEASED, MATCHING_QUESTIONS, Pairing

@@ -9,7 +9,8 @@ from pipelines.commands import options
 from pipelines.commands.make.summary import bytes_text
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
-from pipelines.products import STREAM_OF, products_of_build
+from pipelines.products import products_of_build
+from pipelines.settle import entries_of
 from pipelines.states.commit import latest
 from pipelines.states.migrate import is_version_1
 from pipelines.states.parts import Parts
@@ -17,7 +18,6 @@ from pipelines.states.sweep import at_work
 from pipelines.steps.probe import MEMO_SUFFIX
 from pipelines.storage.beam_options import adopt
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, INDEX_NAME, Corpus
-from schemas.grid import Span
 from schemas.rows import Row
 from schemas.tables import INDEX, read_rows
 from storage import files
@@ -76,11 +76,7 @@ def needed_entries(corpus: str) -> Iterator[str]:
     if at_work(corpus):
         raise UsageError(f"a build is at work on {corpus}: wait for its end")
     for row in rows:
-        span = Span(row["start_ns"], row["end_ns"])
-        for modality, stream in STREAM_OF.items():
-            if sha256 := row["digests"][str(modality)]:
-                for product in products.of(stream):
-                    yield f"{products.key(sha256, stream, span, product)}.{product.suffix}"
+        yield from entries_of(row, products)
 
 
 def _stats(root: str, entries: dict[str, int], needed: set[str]) -> str:

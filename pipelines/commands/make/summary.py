@@ -51,6 +51,12 @@ def _time(profile: Mapping[str, float]) -> str:
     return f"{profile['build']:.1f} s: {spent}"
 
 
+def held_text(state: State) -> str:
+    """What its shards hold, in words."""
+    counts = state.counts
+    return f"{counts['samples']} samples, {counts['shards']} shards, {bytes_text(counts['bytes'])}"
+
+
 def bytes_text(size: float) -> str:
     """ "9.35 MB"."""
     for unit in _UNITS[:-1]:

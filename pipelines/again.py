@@ -1,0 +1,61 @@
+"""`build --again`: what a corpus records of the builds that made it, as the settings of another one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from pipelines.build import present_state
+from pipelines.errors import UsageError
+from pipelines.settings import Settings, settings
+from storage import files
+
+
+def recorded_settings(
+    output: str,
+    retry: str = "",
+    cache: str | None = None,
+    accelerator: str | None = None,
+    sources: Collection[str] = (),
+    **flags: Any,
+) -> Settings:
+    """The settings of the newest build, with the SOURCEs of all.
+
+    Args:
+        sources: others than the corpus records.
+        flags: fields of Settings that shape no sample: `mirror`, `yes`, `dry_run`.
+
+    Raises:
+        UsageError: no corpus, or one that does not say what it was made of.
+    """
+    state = present_state(files.absolute(output))
+    if state is None:
+        raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
+    named = tuple(sources) or tuple(state.sources)
+    if not named:
+        raise UsageError(f"{output} does not say which SOURCEs it was made of: name them too")
+    said = state.options
+    return settings(
+        sources=named,
+        output=output,
+        whisper="none",
+        clip="none",
+        encode=said["columns"],
+        clip_seconds=said["clip_seconds"],
+        frame_at=said["frame_at"],
+        fit=said["fit"],
+        clip_tokens=said["clip_tokens"],
+        decoder=said["decoder"],
+        keep=said["keep"],
+        transcribe=said["transcribe"],
+        language=said.get("language"),
+        device=said["device"],
+        dtype=said["dtype"],
+        shard_size=said["shard_bytes"],
+        audio_track=said.get("audio_track", ""),
+        retry=retry,
+        cache=cache,
+        accelerator=accelerator,
+        again=True,
+        **flags,
+    )

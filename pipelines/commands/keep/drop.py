@@ -1,0 +1,32 @@
+"""`favor-data drop OUT --column X`: a column leaves the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.commands import options
+from pipelines.commands.make.summary import held_text
+from pipelines.commands.parser import Parser
+from pipelines.launch import carry_out
+from pipelines.rearrange import dropping
+from pipelines.storage.beam_options import adopt
+from storage import files
+
+
+def run(argv: Sequence[str]) -> int:
+    """Exit status 0.
+
+    Raises:
+        UsageError: no corpus, or no such column.
+        StorageError.
+    """
+    parser = Parser(prog="favor-data drop", description="Take a column out of the corpus.")
+    parser.add_argument("corpus", metavar="OUT")
+    parser.add_argument("--column", required=True, metavar="X", help="of features, or words, frames, audio")
+    arguments, beams = options.parse_with_beam(parser, argv)
+    adopt(beams, options.warn)
+    output = files.absolute(arguments.corpus)
+    done = carry_out(lambda: dropping(output, arguments.column), beams, options.warn)
+    if done.state is not None:
+        print(f"{output}: {held_text(done.state)}")
+    return 0

@@ -1,0 +1,39 @@
+"""`favor-data migrate OUT`: a corpus of version 1 becomes one of version 2; its shards stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.commands import options
+from pipelines.commands.parser import Parser
+from pipelines.products import products_of_build
+from pipelines.rearrange import corpus_state
+from pipelines.settle import Around, settle
+from pipelines.states.migrate import is_version_1
+from pipelines.storage.beam_options import adopt
+from pipelines.storage.cache import Cache
+from schemas.corpus import CACHE_NAME
+from storage import files
+
+
+def run(argv: Sequence[str]) -> int:
+    """Exit status 0.
+
+    Raises:
+        UsageError: no corpus.
+        StorageError: a file of it is missing or damaged.
+    """
+    parser = Parser(
+        prog="favor-data migrate",
+        description="Make a corpus of version 1 one of version 2. Any build into it does the same.",
+    )
+    parser.add_argument("corpus", metavar="OUT")
+    arguments, beams = options.parse_with_beam(parser, argv)
+    adopt(beams, options.warn)
+    output = files.absolute(arguments.corpus)
+    old = is_version_1(output)
+    state = corpus_state(output)
+    products = products_of_build(state.columns, state.options)
+    settle(Around(output, Cache(files.join(output, CACHE_NAME)), products, None), {})
+    print(f"{output}: {'is of version 2 now' if old else 'was of version 2 already'}, state {state.state}")
+    return 0

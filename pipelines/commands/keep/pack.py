@@ -1,0 +1,34 @@
+"""`favor-data pack OUT`: base and column shards become base shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.commands import options
+from pipelines.commands.make.summary import held_text
+from pipelines.commands.parser import Parser
+from pipelines.launch import carry_out
+from pipelines.rearrange import packing
+from pipelines.storage.beam_options import adopt
+from storage import files
+
+
+def run(argv: Sequence[str]) -> int:
+    """Exit status 0.
+
+    Raises:
+        UsageError: no corpus.
+        StorageError.
+    """
+    parser = Parser(
+        prog="favor-data pack",
+        description="Write base and column shards together anew: one shard a sample, no small ones.",
+    )
+    parser.add_argument("corpus", metavar="OUT")
+    arguments, beams = options.parse_with_beam(parser, argv)
+    adopt(beams, options.warn)
+    output = files.absolute(arguments.corpus)
+    done = carry_out(lambda: packing(output), beams, options.warn)
+    if done.state is not None:
+        print(f"{output}: {held_text(done.state)}")
+    return 0
