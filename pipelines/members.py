@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pipelines.errors import StorageError
 from pipelines.placement import AudioPlacement, FramePlacement, from_bytes
 from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
-from pipelines.records import Fresh, Place, PlannedSample
+from pipelines.records import Fresh, Lying, Place, PlannedSample
 from pipelines.storage.cache import Cache
 from schemas.digest import digest
 from schemas.grid import Grid, ns_to_seconds
@@ -21,6 +21,7 @@ from schemas.state import ANNOTATIONS, BASE
 from storage import files
 
 FRAME_PREFIX = "frame_"
+Opened = dict[Place, dict[str, bytes]]  # samples read out of shards
 
 
 @dataclass(frozen=True)
@@ -141,12 +142,15 @@ class Members:
         OSError: an entry is not in the cache.
         """
         masks, names = self.masks(fresh), []
+        opened: Opened = {}
         size = tar_bytes(len(json_bytes(self._record(fresh.sample, masks, {}).to_json())))
         for product, key in self._present(fresh.sample, masks, BASE):
             pictures = sum(masks.visual) if product.stream is Stream.FRAMES else 1
             names.append(f"{pictures}*jpg" if product.suffix == "tar" else product.group)
-            if lying := fresh.lying.get(key):
+            if (lying := fresh.lying.get(key)) and product.suffix == "npy":
                 size += tar_bytes(lying.size)
+            elif lying:
+                size += sum(tar_bytes(len(content)) for _, content in self._lying(product, lying, opened))
             elif product.of_file:
                 size += sum(map(tar_bytes, map(len, self._share(fresh.sample, product, key).values())))
             else:
@@ -181,16 +185,23 @@ class Members:
         return from_bytes(self._cache.get(self._products.key(source, stream, sample.span, product), "json"))
 
     def _contents(self, fresh: Fresh, masks: Masks, layer: str) -> Iterator[tuple[str, bytes]]:
-        opened: dict[Place, dict[str, bytes]] = {}
+        opened: Opened = {}
         for product, key in self._present(fresh.sample, masks, layer):
             if lying := fresh.lying.get(key):
-                if lying.place not in opened:
-                    opened[lying.place] = read_extent(read_place(self._output, lying.place))
-                yield from _held(product, opened[lying.place])
+                yield from self._lying(product, lying, opened)
             elif product.suffix == "tar":
                 yield from self._frames(fresh.sample, product, self._cache.get(key, product.suffix))
             else:
                 yield from self._share(fresh.sample, product, key).items()
+
+    def _lying(self, product: Product, lying: Lying, opened: Opened) -> Iterator[tuple[str, bytes]]:
+        """A product's members out of a shard."""
+        if lying.place not in opened:
+            opened[lying.place] = read_extent(read_place(self._output, lying.place))
+        wanted = product.group.split("+")
+        for name, content in opened[lying.place].items():
+            if name in wanted or (product.suffix == "tar" and name.startswith(FRAME_PREFIX)):
+                yield name, content
 
     def _share(self, sample: PlannedSample, product: Product, key: str) -> dict[str, bytes]:
         return product.members(self._cache.get(key, product.suffix), sample.span)
@@ -225,13 +236,6 @@ class Members:
             features=features,
             remarks=masks.remarks,
         )
-
-
-def _held(product: Product, members: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """A product's members among those of a sample."""
-    for name, content in members.items():
-        if (product.suffix == "tar" and name.startswith(FRAME_PREFIX)) or name in product.group.split("+"):
-            yield name, content
 
 
 def read_place(output: str, place: Place) -> bytes:
