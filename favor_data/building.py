@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from loaders.corpus import Corpus, open_corpus
-from pipelines.launch import Launched, launch
+from pipelines.jobs.launch import Launched, launch
 from pipelines.settings import settings
 from schemas.corpus import LEDGER_NAME, Column
 from storage import files

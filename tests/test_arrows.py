@@ -60,7 +60,7 @@ FLOORS = {
         "changes settle",
         "steps",
         "build_corpus",
-        "launch transforms",
+        "jobs transforms",
         "commands",
         "__main__",
     ],

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
-from pipelines.again import recorded_settings
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
+from pipelines.jobs.again import recorded_settings
 from pipelines.settings import (
     FITS,
     Settings,

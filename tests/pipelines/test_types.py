@@ -13,7 +13,7 @@ from pipelines.build import prepare
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
 from pipelines.commands.command import main
-from pipelines.launch import look
+from pipelines.jobs.launch import look
 from pipelines.metrics.progress import Progress
 from pipelines.steps.inputs import ReadInputs
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.commands import options
-from pipelines.launch import launch
+from pipelines.jobs.launch import launch
 from runners import tools
 from runners.clips import make_clips
 from runners.engines import ENGINES

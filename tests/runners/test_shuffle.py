@@ -10,7 +10,7 @@ from apache_beam.metrics import monitoring_infos
 from pipelines.build import prepare
 from pipelines.build_corpus import build_corpus
 from pipelines.commands import options
-from pipelines.launch import look
+from pipelines.jobs.launch import look
 from pipelines.metrics.progress import Progress
 from pipelines.steps import inputs
 from runners.clips import make_clips

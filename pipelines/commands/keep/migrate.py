@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pipelines.commands import options
 from pipelines.commands.parser import Parser
+from pipelines.jobs.rearrange import corpus_state
 from pipelines.products import products_of_build
-from pipelines.rearrange import corpus_state
 from pipelines.settle import Around, settle
 from pipelines.states.migrate import is_version_1
 from pipelines.storage.beam_options import adopt

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pipelines.commands import options
 from pipelines.commands.make.summary import held_text
 from pipelines.commands.parser import Parser
-from pipelines.launch import carry_out
-from pipelines.rearrange import packing
+from pipelines.jobs.launch import carry_out
+from pipelines.jobs.rearrange import packing
 from pipelines.storage.beam_options import adopt
 from storage import files
 

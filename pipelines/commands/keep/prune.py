@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipelines.commands import options
 from pipelines.commands.make.summary import bytes_text
 from pipelines.commands.parser import Parser
-from pipelines.prune import prune
+from pipelines.jobs.prune import prune
 from pipelines.storage.beam_options import adopt
 from storage import files
 

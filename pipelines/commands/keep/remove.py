@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pipelines.commands import options
 from pipelines.commands.parser import Parser
-from pipelines.launch import carry_out
-from pipelines.rearrange import removal
+from pipelines.jobs.launch import carry_out
+from pipelines.jobs.rearrange import removal
 from pipelines.storage.beam_options import adopt
 from storage import files
 

@@ -14,7 +14,7 @@ from pipelines.commands import options
 from pipelines.commands.make.progress_bar import ProgressBar
 from pipelines.commands.make.summary import summarize
 from pipelines.errors import StorageError, UsageError
-from pipelines.launch import launch, look
+from pipelines.jobs.launch import launch, look
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings
 from pipelines.storage.beam_options import adopt

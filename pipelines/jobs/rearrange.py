@@ -12,7 +12,7 @@ from decoders.limits import Limits
 from pipelines.build import Build, Facts, present_state
 from pipelines.changes import REMOVED, read_ledger
 from pipelines.errors import UsageError
-from pipelines.launch import Job
+from pipelines.jobs.launch import Job
 from pipelines.metrics.progress import Progress
 from pipelines.products import PLACEMENT, WORDS, products_of_build
 from pipelines.settings import clip_length
