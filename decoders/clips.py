@@ -31,8 +31,7 @@ from decoders.timeline.selective import Plan, plan, share
 from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.grid import SECOND_NS, FrameAt, Grid, Nanoseconds, Span
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
-from schemas.reasons import MediaError, Reason
-from schemas.remarks import Remark
+from schemas.reasons import MediaError, Reason, Remark
 
 ADMIT_NS = 2 * SECOND_NS  # a span's resampling reaches back by less than this
 

@@ -32,7 +32,7 @@ class Clip:
         sound: float32 [samples], mono, 16 kHz, from the span's first instant; None where the file has none.
         visual_mask, audio_mask: bool [steps], the step has a frame, has sound. By `favor` there are two
             frames a second of the video's own, not always as many as steps of sound.
-        remarks: what the media have about them, as KEY.json has it (schemas/remarks.py).
+        remarks: what the media have about them, as KEY.json has it (schemas/reasons.py).
     """
 
     path: str

@@ -198,9 +198,11 @@ class Members:
         """A product's members out of a shard."""
         if lying.place not in opened:
             opened[lying.place] = read_extent(read_place(self._output, lying.place))
-        wanted = product.group.split("+")
+        names = dict(zip(lying.group.split("+"), product.group.split("+"), strict=True))
         for name, content in opened[lying.place].items():
-            if name in wanted or (product.suffix == "tar" and name.startswith(FRAME_PREFIX)):
+            if name in names:
+                yield names[name], content
+            elif product.suffix == "tar" and name.startswith(FRAME_PREFIX):
                 yield name, content
 
     def _share(self, sample: PlannedSample, product: Product, key: str) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from schemas.shard import json_bytes
 @dataclass(frozen=True)
 class FramePlacement:
     """`frame_of_step`: row of each step's frame among the span's distinct frames, -1 missing;
-    `pts_ns`: its presentation time in the media's time, -1 missing; `remarks`: schemas/remarks.py."""
+    `pts_ns`: its presentation time in the media's time, -1 missing; `remarks`: schemas/reasons.py."""
 
     frame_of_step: tuple[int, ...]
     pts_ns: tuple[int, ...]
@@ -47,7 +47,7 @@ class FramePlacement:
 
 @dataclass(frozen=True)
 class AudioPlacement:
-    """`mask`: 1 for each step that has sound; `remarks`: schemas/remarks.py."""
+    """`mask`: 1 for each step that has sound; `remarks`: schemas/reasons.py."""
 
     mask: list[int]
     remarks: tuple[str, ...] = ()

@@ -153,12 +153,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Lying:
-    """A product that a shard holds already: where, and about how many bytes of it.
+    """A product that a shard holds already: where, as which members, and about how many bytes of it.
 
-    A placement lies in KEY.json; `empty`: it has no step of its stream.
+    `group`: as pipelines.products.Product has it, by the name that the column had. A placement lies in
+    KEY.json; `empty`: it has no step of its stream.
     """
 
     place: Place
+    group: str
     size: int
     empty: bool = False
 

@@ -84,7 +84,7 @@ class DecodedFrames:
         pts_ns: int64 [steps], presentation time of the step's frame in the media's time; -1: missing.
         prepared: transform name -> what that transform made of each distinct frame, in order of time:
             an array [distinct, ...] if it returns arrays, a list of bytes if it returns bytes.
-        remarks: what lies in the span, as schemas/remarks.py has it.
+        remarks: what lies in the span, as schemas/reasons.py has it.
     """
 
     frame_of_step: npt.NDArray[np.int32]
@@ -106,7 +106,7 @@ class DecodedAudio:
         waveform: float32 [span.samples], mono, 16 kHz, from the span's first instant; zero where the
             media has no sound.
         mask: uint8 [steps], 1 where any sound lies inside the step and the span.
-        remarks: what lies in the span, as schemas/remarks.py has it.
+        remarks: what lies in the span, as schemas/reasons.py has it.
     """
 
     waveform: npt.NDArray[np.float32]

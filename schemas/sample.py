@@ -60,7 +60,7 @@ class Sample:
             A still image counts as shown from 0.0 on.
         audio_mask, visual_mask: 0 or 1 a step.
         features: those in the same shard.
-        remarks: what the media had about them, as schemas/remarks.py has it; not stored where there is none.
+        remarks: what the media had about them, as schemas/reasons.py has it; not stored where there is none.
     """
 
     key: str

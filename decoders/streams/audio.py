@@ -22,8 +22,7 @@ from decoders.timeline.scan import packets
 from decoders.timeline.timeline import Timeline
 from decoders.timeline.track import Track
 from schemas.grid import SECOND_NS
-from schemas.reasons import MediaError, Reason
-from schemas.remarks import Remark
+from schemas.reasons import MediaError, Reason, Remark
 
 # A timestamp within this of where the samples so far end is jitter. At least two ticks.
 JITTER = Fraction(4, 1000)

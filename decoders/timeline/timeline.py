@@ -25,8 +25,7 @@ from decoders.timeline.joins import find_joins
 from decoders.timeline.scan import Scan, packets
 from decoders.timeline.track import Track
 from schemas.grid import SECOND_NS
-from schemas.reasons import MediaError, Reason
-from schemas.remarks import Remark
+from schemas.reasons import MediaError, Reason, Remark
 
 SPREAD, SPREAD_FREE_S = 10, 60  # a timeline longer than 10 times its packets and a minute is damage
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT

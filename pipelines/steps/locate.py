@@ -98,7 +98,10 @@ def _lying(
             if extent and extent["size"] and extent["shard"] not in missing:
                 size = _size(product, row) or extent["size"]
                 empty = not row["audio_steps" if stream is Stream.AUDIO else "visual_steps"]
-                yield held.key(sha256, stream, span, product), Lying(place_of(extent), size, empty)
+                yield (
+                    held.key(sha256, stream, span, product),
+                    Lying(place_of(extent), product.group, size, empty),
+                )
 
 
 def _size(product: Product, row: Row) -> int:
