@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-
 import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
