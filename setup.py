@@ -12,6 +12,7 @@ ROOMS = [
     "loaders",
     "pipelines",
     "recipes",
+    "report",
     "schemas",
     "scores",
     "signals",
@@ -51,6 +52,7 @@ BUILD = [
     "faiss-cpu>=1.12",  # `favor-data duplicates`: nearest neighbours, exact or in lists
     *HTTP,
     "ijson>=3.3",  # lists of LLaVA's and COCO's size, an item at a time
+    "jinja2>=3.1",  # favor-data report: a page whose texts are escaped by default
     "openai-whisper>=20250625",
     "langcodes>=3.5",  # `--audio-track en` finds a track tagged eng
     "silero-vad>=6.2,<7",  # where somebody speaks (`--transcribe`): 2 MB of weights in the wheel, MIT
@@ -72,6 +74,8 @@ EXTRAS = {
         *S3,
         *SCORE,
         *TRAIN,
+        "axe-playwright-python>=0.1.7",  # axe-core: what a screen reader or a keyboard would trip over
+        "playwright>=1.57",  # drives Debian's Chromium: the report as people see it
         "accelerate>=1.15,<2",  # with the next, and transformers' Trainer: the loops of docs/training.md
         "lightning>=2.6,<2.7",
         "build>=1.3",  # makes the wheel that a test installs elsewhere
@@ -110,7 +114,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=[package for package in find_packages() if package.partition(".")[0] in ROOMS],
-    package_data={"decoders.processes": ["known.mp4"], "favor_data": ["py.typed"]},
+    package_data={"report": ["templates/*"], "decoders.processes": ["known.mp4"], "favor_data": ["py.typed"]},
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["favor-data = pipelines.commands.command:entry"]},

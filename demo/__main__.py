@@ -69,7 +69,9 @@ def main() -> int:
     status = favor_data(command) or favor_data(["verify", str(corpus)])
     if not status:
         show(corpus)
-        print(f"\ndemo: look inside with: tar tf {corpus}/shards/000000.tar")
+        status = favor_data(["report", str(corpus), "--output", str(OUT / "report.html")])
+        print(f"\ndemo: look at it in a browser: {OUT / 'report.html'}")
+        print(f"demo: look inside with: tar tf {corpus}/shards/000000.tar")
     return status
 
 

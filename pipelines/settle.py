@@ -43,17 +43,20 @@ class Around:
         return cls(build.output, build.cache, build.products, build.parent)
 
 
-def settle(build: Around, seconds: Mapping[str, float]) -> State | None:
+def settle(
+    build: Around, seconds: Mapping[str, float], counters: Mapping[str, int] | None = None
+) -> State | None:
     """The present state, with everything around it in order. Killed in between, the next command goes on.
 
     Args:
         seconds: by stage; empty where nothing ran.
+        counters: pipelines/metrics/counters.py says which.
     """
     state = latest(build.output)
     if state is None:
         return None
     if seconds:
-        _note(build.output, state, seconds)
+        _note(build.output, state, seconds, counters or {})
     ensure_derived(build.output, state)
     migrated = sweep_version_1(build.output)
     _let_go(build, state, None if migrated else build.parent)
@@ -62,13 +65,14 @@ def settle(build: Around, seconds: Mapping[str, float]) -> State | None:
     return state
 
 
-def _note(output: str, state: State, seconds: Mapping[str, float]) -> None:
+def _note(output: str, state: State, seconds: Mapping[str, float], counters: Mapping[str, int]) -> None:
     """When a build ran, how long, with what: outside of all that is compared."""
     said = {
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "state": state.state,
         "media_seconds": state.media_seconds,
         "seconds": dict(seconds),
+        "counters": dict(sorted(counters.items())),
         "libraries": dict(_libraries()),
     }
     name = f"{state.state:06d}-{uuid.uuid4().hex[:8]}.json"

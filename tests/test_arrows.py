@@ -15,8 +15,9 @@ MAY_IMPORT = {
     "recipes": {"schemas"},
     "scores": {"schemas"},
     "signals": {"schemas"},
+    "report": {"schemas", "signals", "featurizers"},
     "storage": set(),
-    "pipelines": {"schemas", "storage", "decoders", "featurizers", "recipes", "scores", "signals"},
+    "pipelines": {"schemas", "storage", "decoders", "featurizers", "recipes", "report", "scores", "signals"},
     "favor_data": {"schemas", "storage", "decoders", "featurizers", "loaders", "pipelines"},  # the front door
 }
 ROOMS = set(MAY_IMPORT)
@@ -64,6 +65,7 @@ FLOORS = {
         "commands",
         "__main__",
     ],
+    "report": ["charts remedies", "facts sheet", "page"],
     "signals": ["signal", "sound picture together", "registry"],
     "scores": ["answers", "measure", "evalai", "words captions questions", "score"],
     "recipes": [

@@ -16,6 +16,8 @@ usage: favor-data COMMAND …
 
   build SOURCE… --output OUT   decode, align, encode: videos in, a corpus out
   verify OUT                   check a corpus against itself, byte for byte
+  report OUT                   the corpus as a page for a browser
+  show OUT KEY                 one sample: members, source, words, frames
   list OUT [--urls]            its states; the exact shards of the present one
   keep OUT NAME                pin the present state by a name
   remove OUT INPUT…            take inputs and their samples out, for good
@@ -70,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "build": _build,
         "verify": _verify,
+        "report": _report,
+        "show": _show,
         "list": _list,
         "keep": _keep,
         "remove": _remove,
@@ -138,6 +142,18 @@ def _build(arguments: list[str]) -> int:
 
 def _verify(arguments: list[str]) -> int:
     from pipelines.commands.look.verify import run
+
+    return run(arguments)
+
+
+def _report(arguments: list[str]) -> int:
+    from pipelines.commands.look.report import run
+
+    return run(arguments)
+
+
+def _show(arguments: list[str]) -> int:
+    from pipelines.commands.look.show import run
 
     return run(arguments)
 

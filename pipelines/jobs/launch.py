@@ -126,7 +126,8 @@ def carry_out(
             if not tries or not (_overtaken(job.build) or _vanished(error)):
                 raise
             job = _planned(plan)  # its features are in the cache
-    state = settle(Around.of(job.build), seconds)  # also with nothing to do: the last may have been killed
+    # Also with nothing to do: the last build may have been killed.
+    state = settle(Around.of(job.build), seconds, counters)
     return Launched(job.build.output, state, job.named, seconds, counters)
 
 

@@ -6,6 +6,7 @@ import tarfile
 from collections import defaultdict
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from featurizers.whisper.transcribe import Listener
@@ -15,7 +16,6 @@ from pipelines.steps import decode
 from pipelines.steps import words as words_step
 from schemas.grid import SECOND_NS, STEP_NS
 from schemas.reasons import MediaError, Reason
-from schemas.tables import INDEX, read_rows
 
 from .conftest import WHISPER, ffmpeg, manifest, pictures, speech
 
@@ -42,8 +42,7 @@ def in_clips(reading, tmp_path_factory) -> Path:
 
 
 def rows(output: Path) -> list[dict]:
-    with (output / "index.parquet").open("rb") as file:
-        return sorted(read_rows(file, INDEX), key=lambda row: row["start_ns"])
+    return pq.read_table(output / "index.parquet").sort_by("start_ns").to_pylist()
 
 
 def clips_of(output: Path) -> list[dict]:

@@ -1,0 +1,1 @@
+"""A corpus as one page that people look at: totals, distributions, contact sheets."""
