@@ -26,6 +26,7 @@ from benchmarks.films import ZOOM, talking_films
 from benchmarks.lines import Line, write
 from decoders.clips import decode_clips
 from featurizers.registry import resolve
+from runners.build import seconds
 from schemas.grid import SECOND_NS, Grid, Span, cut
 from schemas.media import ClipRequest
 
@@ -74,7 +75,7 @@ def _decode(videos: list[Path], seconds: int, clip: str) -> float:
 
 
 def build(folder: Path, output: Path, clip: str, listener: str, *more: str) -> dict[str, float]:
-    """corpus.json's seconds."""
+    """Seconds by stage."""
     command = [
         sys.executable,
         "-m",
@@ -86,8 +87,7 @@ def build(folder: Path, output: Path, clip: str, listener: str, *more: str) -> d
     ]
     command += ["--clip", f"random:{clip}", "--whisper", f"random:{listener}", *more]
     subprocess.run(command, check=True, capture_output=True)
-    seconds: dict[str, float] = json.loads((output / "corpus.json").read_text())["seconds"]
-    return seconds
+    return seconds(output)
 
 
 def practitioner(videos: list[Path], output: Path, clip: str, listener: str) -> float:
@@ -99,12 +99,13 @@ def practitioner(videos: list[Path], output: Path, clip: str, listener: str) -> 
     return float(ended.stdout)
 
 
-def measure(folder: Path, videos: list[Path], seconds: int, clip: str, listener: str) -> list[Line]:
+def measure(folder: Path, videos: list[Path], length: int, clip: str, listener: str) -> list[Line]:
     """All lines of one pair of models."""
     name, out = f"{clip} + {listener}", folder / f"{clip}-{listener}"
-    bare_seconds = floor(videos, seconds, clip, listener)
-    cold = build(folder, out / "cold", clip, listener)
-    cached = build(folder, out / "again", clip, listener, "--cache", str(out / "cold" / "cache"))["build"]
+    bare_seconds = floor(videos, length, clip, listener)
+    cache = ["--cache", str(out / "cache")]
+    cold = build(folder, out / "cold", clip, listener, *cache)
+    cached = build(folder, out / "again", clip, listener, *cache)["build"]
     fp32 = build(folder, out / "fp32", clip, listener, "--dtype", "float32")
     by_hand = practitioner(videos, out / "practitioner.tar", clip, listener)
     print(

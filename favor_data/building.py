@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from loaders.corpus import Corpus, open_corpus
 from pipelines.jobs.launch import Launched, launch
 from pipelines.settings import settings
-from schemas.corpus import LEDGER_NAME, Column
+from schemas.corpus import LEDGER_NAME, Column, Counts
 from storage import files
 
 
@@ -37,7 +37,7 @@ class Built:
         self.output: str = launched.output
         assert launched.state is not None, "a build of no input is refused before"
         self.state: int = launched.state.state
-        self.counts: dict[str, Any] = launched.state.counts
+        self.counts = Counts.model_validate(launched.state.counts)
         self.columns: dict[str, Column] = launched.state.columns
         self.seconds = launched.seconds
         self.counters = launched.counters
@@ -59,11 +59,11 @@ class Built:
 
     def __repr__(self) -> str:
         counts = self.counts
-        reasons = ", ".join(f"{count} {reason}" for reason, count in counts["rejected_by_reason"].items())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.rejected_by_reason.items())
         return (
-            f"<Built {self.output}: {counts['inputs']} inputs, {counts['done']} done, "
-            f"{counts['rejected']} rejected{f' ({reasons})' if reasons else ''}; "
-            f"{counts['samples']} samples in {counts['shards']} shards, "
+            f"<Built {self.output}: {counts.inputs} inputs, {counts.done} done, "
+            f"{counts.rejected} rejected{f' ({reasons})' if reasons else ''}; "
+            f"{counts.samples} samples in {counts.shards} shards, "
             f"columns {', '.join(self.columns)}>"
         )
 

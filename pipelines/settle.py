@@ -92,12 +92,12 @@ def _let_go(build: Around, state: State, before: State | None) -> None:
     """Features lie once: those of samples committed since `before` leave the corpus's own cache."""
     if build.cache.root != files.join(build.output, CACHE_NAME):
         return
+    known = {part.table for part in before.index} if before else set()
+    if known.issuperset(part.table for part in state.index):
+        return
     held = {
         path.rpartition("/")[2]: path for path in files.listing(build.cache.root) if path.endswith(FEATURES)
     }
-    known = {part.table for part in before.index} if before else set()
-    if not held:
-        return
     parts = Parts(build.output)
     doomed = {
         held[name]

@@ -50,15 +50,19 @@ def start(media: Path, output: Path, arguments: Sequence[str]) -> Started:
 
 
 def digests(corpus: Path) -> dict[str, str]:
-    """File -> SHA-256 of what must not depend on the engine: tables, shards, corpus.json less dates."""
-    record = json.loads((corpus / "corpus.json").read_text())
-    record["seconds"] = record["seconds"]["media"]  # the others are the build's own
-    for snapshot in record["snapshots"]:
-        del snapshot["created"]
-    found = {"corpus.json": hashlib.sha256(json.dumps(record).encode()).hexdigest()}
-    for path in [corpus / "index.parquet", corpus / "ledger.parquet", *sorted(corpus.glob("shards/*.tar"))]:
-        found[str(path.relative_to(corpus))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+    """File -> SHA-256 of what must not depend on the engine: all but the cache and the builds' notes."""
+    return {
+        str(path.relative_to(corpus)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(corpus.rglob("*"))
+        if path.is_file() and path.relative_to(corpus).parts[0] not in ("cache", "builds")
+    }
+
+
+def seconds(corpus: Path) -> dict[str, float]:
+    """By stage, of the newest build that did anything; "media": all that the corpus holds."""
+    notes = [json.loads(path.read_text(encoding="utf-8")) for path in corpus.glob("builds/*.json")]
+    newest = max(notes, key=lambda note: str(note["ended"]))
+    return {**newest["seconds"], "media": newest["media_seconds"]}
 
 
 def samples(corpus: Path) -> int:

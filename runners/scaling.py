@@ -71,8 +71,8 @@ def retitle(source: Path, target: Path, title: str) -> None:
 
 
 def decoding_seconds(corpus: Path) -> float:
-    """From the first clip's pictures in the cache to the last's: start and end of the job not counted."""
-    times = [path.stat().st_mtime for path in (corpus / "cache").glob("*/*.tar")]
+    """From the first clip's placement in the cache to the last's: start and end of the job not counted."""
+    times = [path.stat().st_mtime for path in (corpus / "cache").glob("*/*.json")]
     return max(times) - min(times)
 
 

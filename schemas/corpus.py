@@ -42,7 +42,7 @@ class Column(_Model):
 
 
 class Counts(_Model):
-    """Inputs add up: `inputs` = `done` + `rejected`."""
+    """Inputs add up: `inputs` = `done` + `rejected` + `filtered` + `removed`."""
 
     inputs: int
     done: int
@@ -52,6 +52,10 @@ class Counts(_Model):
     steps: int
     shards: int
     bytes: int
+    filtered: int = 0
+    removed: int = 0
+    conversations: int = 0
+    remarks: dict[str, int] = Field(default_factory=dict)
 
 
 class Snapshot(_Model):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import resource
 import statistics
@@ -19,6 +18,7 @@ from typing import Any
 import imageio_ffmpeg
 
 from benchmarks.rivals.films import Films, make
+from runners.build import seconds
 
 READERS = {
     "script, decord": "decord",
@@ -62,7 +62,7 @@ def _ours(paths: list[Path], output: Path, models: tuple[str, str]) -> tuple[flo
     command = [sys.executable, "-m", "pipelines", "build", str(paths[0].parent / "*.mp4")]
     command += ["--output", str(output), "--clip", f"random:{models[0]}", "--whisper", f"random:{models[1]}"]
     took, cpu, _ = _run(command)
-    loop = json.loads((output / "corpus.json").read_text(encoding="utf-8"))["seconds"]["build"]
+    loop = seconds(output)["build"]
     return took, loop, cpu
 
 

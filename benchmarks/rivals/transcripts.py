@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.films import SPEECH
 from benchmarks.flashes import ffmpeg
+from runners.build import seconds
 
 SCRIPT = Path(__file__).with_name("fast_whisper.py")
 
@@ -59,7 +60,7 @@ def _ours(sound: Path, output: Path, model: str) -> tuple[float, float, str]:
         [*command, "--clip", "none", "--whisper", model, "--transcribe"], check=True, capture_output=True
     )
     took = time.perf_counter() - began
-    loop = json.loads((output / "corpus.json").read_text(encoding="utf-8"))["seconds"]["build"]
+    loop = seconds(output)["build"]
     texts = []
     for shard in sorted(output.glob("shards/*.tar")):
         with tarfile.open(shard) as tar:

@@ -111,7 +111,8 @@ def carry_out(
         StorageError, and what `plan` raises.
     """
     job = _planned(plan)
-    sweep(job.build.output)  # what killed builds left: else it would be in the way
+    if job.work:
+        sweep(job.build.output)  # what killed builds left: else it would be in the way
     for line in job.build.cautions():
         warn(line)
     seconds: dict[str, float] = {}

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines.errors import StorageError
-from pipelines.states.commit import latest, read_state
+from pipelines.states.commit import latest_number, read_state
 from pipelines.states.parts import TALKS_OF, Parts
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, LEDGER_NAME, Corpus, snapshot_index_name
 from schemas.rows import Row
@@ -28,7 +28,7 @@ _BLOCK = tarfile.BLOCKSIZE
 
 def is_version_1(output: str) -> bool:
     """Whether favor-data 0.1 wrote the corpus, and nothing has migrated it since."""
-    return latest(output) is None and files.exists(files.join(output, CORPUS_NAME))
+    return latest_number(output) == 0 and files.exists(files.join(output, CORPUS_NAME))
 
 
 def migrate(output: str, products: Iterable[str]) -> State:

