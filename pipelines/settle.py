@@ -60,7 +60,7 @@ def settle(
     ensure_derived(build.output, state)
     migrated = sweep_version_1(build.output)
     _let_go(build, state, None if migrated else build.parent)
-    sweep(build.output)
+    sweep(build.output, known=state)
     files.sweep(build.cache.root)
     return state
 

@@ -87,6 +87,15 @@ def read_range(uri: str, offset: int, size: int) -> bytes:
         return objects.read_range(uri, offset, size)
 
 
+def read_tail(uri: str, size: int) -> bytes:
+    """The last `size` bytes, fewer of a shorter file; one request."""
+    with translated(uri):
+        if is_local(uri):
+            path = Path(local_path(uri))
+            return disk.read_range(str(path), max(0, path.stat().st_size - size), size)
+        return objects.read_tail(uri, size)
+
+
 def read_many(uris: Sequence[str]) -> list[bytes | None]:
     """The whole contents in order, None for a file that is not there; from a store several at once."""
 

@@ -135,6 +135,12 @@ def read_bytes(uri: str) -> bytes:
     return bytes(patiently(lambda: store.cat_file(path, **_ONE_REQUEST.get(scheme(uri), {}))))
 
 
+def read_tail(uri: str, size: int) -> bytes:
+    """Shorter where the object is."""
+    store, path = client(uri)
+    return bytes(patiently(lambda: store.cat_file(path, start=-size)))
+
+
 def read_range(uri: str, offset: int, size: int) -> bytes:
     """Shorter where the object ends."""
     if not size:

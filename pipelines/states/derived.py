@@ -106,13 +106,10 @@ def described(output: str, name: str) -> int | None:
     """The state that a Parquet file at the top describes; None: none, or not there."""
     path = files.join(output, name)
     try:
-        size = files.entry(path).size
-        tail = files.read_range(path, max(0, size - _TAIL), min(size, _TAIL))
+        tail = files.read_tail(path, _TAIL)
         length = int.from_bytes(tail[-8:-4], "little") + 8
-        if length > size:
-            return None
         if length > len(tail):
-            tail = files.read_range(path, size - length, length)
+            tail = files.read_tail(path, length)
         metadata = pq.read_metadata(pa.BufferReader(b"PAR1" + tail[-length:])).metadata or {}
         return int(metadata[STATE_KEY])
     except (FileNotFoundError, KeyError, ValueError, OSError):

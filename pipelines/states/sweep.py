@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from pipelines.errors import StorageError
-from pipelines.states.commit import latest
+from pipelines.states.commit import latest, latest_number
 from schemas.rows import INDEX, read_table
 from schemas.state import CLAIMS, KEPT, STATES, TABLES, State, state_name
 from storage import files
@@ -53,17 +53,20 @@ def kept_states(output: str) -> dict[str, State]:
     return found
 
 
-def sweep(output: str, replaced: Collection[str] = (), own: Collection[str] = ()) -> None:
+def sweep(
+    output: str, replaced: Collection[str] = (), own: Collection[str] = (), known: State | None = None
+) -> None:
     """Deletes what neither the present nor a kept state names.
 
     Args:
         replaced: shards that the caller's commit replaced: all that goes while somebody else is at work.
         own: the caller's files in `.tmp`.
+        known: the present state, where the caller has just read it.
 
     Raises:
         StorageError.
     """
-    state = latest(output)
+    state = known or latest(output)
     if state is None:
         return
     alone = not at_work(output, own)
@@ -81,8 +84,7 @@ def sweep(output: str, replaced: Collection[str] = (), own: Collection[str] = ()
     doomed = {
         path for path, name in present.items() if name not in named and (alone or name in set(replaced))
     }
-    newest = latest(output)
-    if newest is not None and newest.state == state.state:  # else a newer commit sweeps
+    if latest_number(output) == state.state:  # else a newer commit sweeps
         files.delete_many(sorted(doomed))
         _prune_folders(output)
 
