@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from loaders.storage import Storage
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, Column, snapshot_index_name
 from schemas.corpus import Corpus as CorpusFile
-from schemas.rows import INDEX, joined_kind, metadata_arrays, read_table
+from schemas.rows import INDEX, Wide, read_table
 from schemas.state import KEPT, STATES, FormatError, State, state_name, state_number
 from storage import files
 from storage.errors import StorageError
@@ -102,16 +102,8 @@ def _kept(storage: Storage, name: str) -> State:
 
 
 def _parts(storage: Storage, state: State) -> pa.Table:
-    kinds: dict[str, str] = {}
-    for part in state.index:
-        for name, kind in part.metadata.items():
-            kinds[name] = joined_kind(kinds.get(name, kind), kind)
-    tables, kinds = [], dict(sorted(kinds.items()))
-    for part in state.index:
-        table = read_table(read(storage, part.table), INDEX)
-        for name, array in metadata_arrays(table["metadata"].to_pylist(), kinds).items():
-            table = table.append_column(name, array)
-        tables.append(table)
+    wide = Wide.of(state.index)
+    tables = [wide.widened(read_table(read(storage, part.table), INDEX)) for part in state.index]
     return pa.concat_tables(tables) if tables else INDEX.empty_table()
 
 

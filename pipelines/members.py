@@ -17,6 +17,7 @@ from schemas.grid import Grid, ns_to_seconds
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION, Feature, Sample
 from schemas.shard import json_bytes, npy_shape, read_extent, tar_bytes
+from schemas.signals import SIGNALS, entry_in, members
 from schemas.state import ANNOTATIONS, BASE
 from storage import files
 
@@ -146,7 +147,8 @@ class Members:
         size = tar_bytes(len(json_bytes(self._record(fresh.sample, masks, {}).to_json())))
         for product, key in self._present(fresh.sample, masks, BASE):
             pictures = sum(masks.visual) if product.stream is Stream.FRAMES else 1
-            names.append(f"{pictures}*jpg" if product.suffix == "tar" else product.group)
+            group = f"{pictures}*jpg" if product.suffix == "tar" else product.group
+            names += [group] if group not in names else []  # signals of sound and of pictures are one group
             if (lying := fresh.lying.get(key)) and product.suffix == "npy":
                 size += tar_bytes(lying.size)
             elif lying:
@@ -186,20 +188,39 @@ class Members:
 
     def _contents(self, fresh: Fresh, masks: Masks, layer: str) -> Iterator[tuple[str, bytes]]:
         opened: Opened = {}
+        measured: dict[str, bytes] = {}
         for product, key in self._present(fresh.sample, masks, layer):
-            if lying := fresh.lying.get(key):
+            if product.name == SIGNALS:
+                measured[product.stream] = self._signals(product, key, fresh.lying.get(key), opened)
+            elif lying := fresh.lying.get(key):
                 yield from self._lying(product, lying, opened)
             elif product.suffix == "tar":
                 yield from self._frames(fresh.sample, product, self._cache.get(key, product.suffix))
             else:
                 yield from self._share(fresh.sample, product, key).items()
+        if measured:
+            yield from members(measured, len(masks.audio)).items()
+
+    def _signals(self, product: Product, key: str, lying: Lying | None, opened: Opened) -> bytes:
+        """The entry of one stream's."""
+        if lying is None:
+            return self._cache.get(key, product.suffix)
+        held = self._opened(lying.place, opened)
+        entry = entry_in(held, product.stream, product.stream is Stream.IMAGE)
+        if entry is None:
+            raise StorageError(f"{lying.place.shard} lacks signals of its {product.stream}: run verify")
+        return entry
+
+    def _opened(self, place: Place, opened: Opened) -> dict[str, bytes]:
+        if place not in opened:
+            opened[place] = read_extent(read_place(self._output, place))
+        return opened[place]
 
     def _lying(self, product: Product, lying: Lying, opened: Opened) -> Iterator[tuple[str, bytes]]:
         """A product's members out of a shard."""
-        if lying.place not in opened:
-            opened[lying.place] = read_extent(read_place(self._output, lying.place))
+        held = self._opened(lying.place, opened)
         names = dict(zip(lying.group.split("+"), product.group.split("+"), strict=True))
-        for name, content in opened[lying.place].items():
+        for name, content in held.items():
             if name in names:
                 yield names[name], content
             elif product.suffix == "tar" and name.startswith(FRAME_PREFIX):

@@ -13,6 +13,7 @@ from schemas.digest import digest
 from schemas.features import cache_key
 from schemas.grid import SECOND_NS, STEP_NS, FrameAt, Grid, Span
 from schemas.media import Modality
+from schemas.signals import MEMBERS, SIGNALS
 from schemas.words import transcript
 
 IMAGE_SPAN = Span(0, STEP_NS)
@@ -47,8 +48,9 @@ class Product:
     """One thing to compute for every span of a stream.
 
     Attributes:
-        name: a column ("whisper"), or PLACEMENT, WORDS, "jpeg", "flac".
-        suffix: of the cache entry: placement json, features npy, a file's words, pictures tar, sound flac.
+        name: a column ("whisper"), or PLACEMENT, WORDS, SIGNALS, "jpeg", "flac".
+        suffix: of the cache entry: placement json, features npy, a file's words, signals, pictures tar, sound
+            flac.
         fingerprint: of all that makes its bytes beside source, span and grid.
         column: whose featurizer makes it; None: decoding does.
         of_file: one entry a file, however many spans there are of it.
@@ -66,6 +68,8 @@ class Product:
         """What it adds to the name of a kind of members; pictures have one a frame."""
         if self.name == WORDS:
             return "txt+words.json"
+        if self.name == SIGNALS:
+            return "+".join(MEMBERS)
         return f"{self.name}.npy" if self.suffix == "npy" else self.suffix
 
     def members(self, entry: bytes, span: Span) -> dict[str, bytes]:
@@ -128,6 +132,9 @@ def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any])
             made.append(Product("jpeg", stream, "tar", digest(base | {"jpeg": JPEG_VERSION})))
         if "audio" in keep and sound:
             made.append(Product("flac", stream, "flac", digest(base | {"flac": FLAC_VERSION})))
+        if given := options.get("signals"):
+            versions = given["sound" if sound else "pictures"]
+            made.append(Product(SIGNALS, stream, SIGNALS, digest(base | {"signals": versions})))
         for name, column in columns.items():
             if (column.modality == Modality.AUDIO) != sound:
                 continue

@@ -12,9 +12,11 @@ from decoders import DECODERS
 from pipelines.errors import UsageError
 from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
 from schemas.reasons import Reason
+from signals.registry import versions
 
 KEEPS = ("frames", "audio")
 FITS = ("crop", "squash", "favor")
+SIGNALS = ("grid", "full")
 _UNITS = {
     "": 1,
     "B": 1,
@@ -27,7 +29,7 @@ _UNITS = {
 }
 # Shard members, products and outputs of steps.
 _RESERVED_COLUMNS = {
-    "json", "txt", "flac", "jpg", "jpeg", "npy", "text", "words", "placement", "outcomes", "main",
+    "json", "txt", "signals", "flac", "jpg", "jpeg", "npy", "text", "words", "placement", "outcomes", "main",
 }  # fmt: skip
 
 
@@ -68,6 +70,7 @@ class Settings:
     retry: frozenset[str] = frozenset()
     accelerator: str | None = None
     audio_track: str = ""
+    signals: str | None = None
     mirror: bool = False
     yes: bool = False
     dry_run: bool = False
@@ -121,6 +124,7 @@ class Settings:
             "dtype": self.dtype,
             "shard_bytes": self.shard_bytes,
             **({"audio_track": self.audio_track} if self.audio_track else {}),
+            **({"signals": versions()} if self.signals else {}),
         }
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from schemas.signals import arrays, joined, type_of
+from schemas.state import IndexPart
 
 VERSION = "2"
 Row = dict[str, Any]
@@ -63,6 +67,7 @@ INDEX = _versioned(
         pa.field("words", pa.int32()),  # spoken in the span; null where no transcript was asked for
         pa.field("language", pa.string()),  # of the file, as Whisper names it, "und": none heard
         pa.field("metadata", pa.string(), nullable=False),  # JSON: what all the sample's rows agree on
+        pa.field("signals", pa.string()),  # JSON: name -> value; null where none were measured
     ]
 )
 TALKS = _versioned(
@@ -108,9 +113,9 @@ _KINDS = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64()}
 _INT64 = 1 << 63
 
 
-def metadata_column(name: str) -> str:
-    """A metadata name as a column of the index."""
-    return f"meta_{name}" if name in INDEX.names else name
+def metadata_column(name: str, signals: Collection[str] = ()) -> str:
+    """A metadata name as a column of the index, which has columns of signals too."""
+    return f"meta_{name}" if name in INDEX.names or name in signals else name
 
 
 def kind_of(value: Any) -> str:
@@ -142,16 +147,54 @@ def metadata_kinds(rows: Iterable[Row]) -> dict[str, str]:
     return dict(sorted(kinds.items()))
 
 
-def metadata_arrays(texts: Sequence[str], kinds: Mapping[str, str]) -> dict[str, pa.Array]:
-    """Column name -> values of the metadata in JSON texts."""
-    values = [json.loads(text) for text in texts] if kinds else []
-    arrays: dict[str, pa.Array] = {}
-    for name, kind in kinds.items():
-        column = [row.get(name) for row in values]
-        if kind in ("string", "json"):
-            column = [_as_text(value, kind) for value in column]
-        arrays[metadata_column(name)] = pa.array(column, _KINDS.get(kind, pa.string()))
-    return arrays
+@dataclass(frozen=True)
+class Wide:
+    """What the index's JSON texts become: name -> kind of the metadata, and of the signals."""
+
+    metadata: Mapping[str, str]
+    signals: Mapping[str, str]
+
+    @classmethod
+    def of(cls, parts: Iterable[IndexPart]) -> Self:
+        """Over all rows of these parts."""
+        metadata: dict[str, str] = {}
+        signals: dict[str, str] = {}
+        for part in parts:
+            for name, kind in part.metadata.items():
+                metadata[name] = joined_kind(metadata.get(name, kind), kind)
+            for name, kind in part.signals.items():
+                signals[name] = joined(signals.get(name, kind), kind)
+        return cls(dict(sorted(metadata.items())), dict(sorted(signals.items())))
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the index with a column a name."""
+        schema = INDEX
+        for name, kind in self.metadata.items():
+            kept = _KINDS.get(kind, pa.string())
+            schema = schema.append(pa.field(metadata_column(name, self.signals), kept))
+        for name, kind in self.signals.items():
+            schema = schema.append(pa.field(name, type_of(kind)))
+        return schema
+
+    def widened(self, table: pa.Table) -> pa.Table:
+        """A part's table with these columns."""
+        for name, array in self._metadata(table["metadata"].to_pylist()).items():
+            table = table.append_column(name, array)
+        for name, array in arrays(table["signals"].to_pylist(), self.signals).items():
+            table = table.append_column(name, array)
+        return table
+
+    def _metadata(self, texts: Sequence[str]) -> dict[str, pa.Array]:
+        values = [json.loads(text) for text in texts] if self.metadata else []
+        found: dict[str, pa.Array] = {}
+        for name, kind in self.metadata.items():
+            column = [row.get(name) for row in values]
+            if kind in ("string", "json"):
+                column = [_as_text(value, kind) for value in column]
+            kept = _KINDS.get(kind, pa.string())
+            found[metadata_column(name, self.signals)] = pa.array(column, kept)
+        return found
 
 
 def _as_text(value: Any, kind: str) -> str | None:

@@ -64,7 +64,7 @@ class IndexPart(_Model):
         table, talks: files of `tables/`.
         first, last: base shards.
         shards, bytes: of every layer.
-        metadata: name of the rows' metadata -> kind of its values.
+        metadata: name of the rows' metadata -> kind of its values; `signals`: of their signals likewise.
     """
 
     table: str
@@ -78,6 +78,7 @@ class IndexPart(_Model):
     bytes: int
     conversations: int
     metadata: dict[str, str] = Field(default_factory=dict)
+    signals: dict[str, str] = Field(default_factory=dict)
 
 
 class LedgerPart(_Model):

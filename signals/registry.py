@@ -26,6 +26,14 @@ def registered() -> tuple[Signal, ...]:
     return tuple(sorted(found, key=lambda one: one.name))
 
 
+def versions() -> dict[str, dict[str, int]]:
+    """ "sound" and "pictures" -> name -> version: what a build with signals computes."""
+    found: dict[str, dict[str, int]] = {"sound": {}, "pictures": {}}
+    for one in registered():
+        found["sound" if one.of_sound else "pictures"][one.name] = one.version
+    return found
+
+
 def frame_transforms() -> dict[str, FrameTransform]:
     """All that the signals need of a frame, each once."""
     return {name: make for one in registered() for name, make in one.frames.items()}

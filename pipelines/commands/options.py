@@ -14,6 +14,7 @@ from pipelines.errors import UsageError
 from pipelines.jobs.again import recorded_settings
 from pipelines.settings import (
     FITS,
+    SIGNALS,
     Settings,
     clip_length,
     frame_instant,
@@ -110,6 +111,14 @@ class BuildOptions(PipelineOptions):
             type=str.lower,
             metavar="L",
             help="spoken in all files, as Whisper names it: en, de … (detected once a file)",
+        )
+        parser.add_argument(
+            "--signals",
+            nargs="?",
+            const="grid",
+            choices=SIGNALS,
+            metavar="full",
+            help="measure sound and pictures too (docs/signals.md)",
         )
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (%(default)s)")
         parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (%(default)s)")

@@ -53,6 +53,7 @@ def recorded_settings(
         dtype=said["dtype"],
         shard_size=said["shard_bytes"],
         audio_track=said.get("audio_track", ""),
+        signals="grid" if "signals" in said else None,
         retry=retry,
         cache=cache,
         accelerator=accelerator,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from io import BytesIO
 from typing import IO
 
@@ -12,12 +12,11 @@ import pyarrow.parquet as pq
 
 from pipelines.states.commit import latest
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, LEDGER_NAME
-from schemas.rows import INDEX, LEDGER, TALKS, joined_kind, metadata_arrays, metadata_column, read_table
+from schemas.rows import INDEX, LEDGER, TALKS, Wide, read_table
 from schemas.state import CONVERSATIONS_NAME, State
 from storage import files
 
 STATE_KEY = b"favor-data.state"
-_KINDS = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64()}
 _TAIL = 1 << 16
 
 
@@ -41,12 +40,9 @@ def derived_tables(output: str, state: State) -> dict[str, bytes]:
 
 def _tables(output: str, state: State) -> dict[str, tuple[pa.Schema, Iterator[pa.Table]]]:
     """Name -> schema, and the tables of its parts."""
-    kinds = all_kinds(state)
-    index = INDEX
-    for name, kind in kinds.items():
-        index = index.append(pa.field(metadata_column(name), _KINDS.get(kind, pa.string())))
+    wide = Wide.of(state.index)
     found = {
-        INDEX_NAME: (index, _index(output, state, kinds)),
+        INDEX_NAME: (wide.schema, _index(output, state, wide)),
         CONVERSATIONS_NAME: (TALKS, (_table(output, part.talks, TALKS) for part in state.index)),
         LEDGER_NAME: (LEDGER, (_table(output, part.table, LEDGER) for part in state.ledger)),
     }
@@ -76,15 +72,6 @@ def corpus_bytes(state: State) -> bytes:
         "media_seconds": state.media_seconds,
     }
     return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def all_kinds(state: State) -> dict[str, str]:
-    """Metadata name -> kind over all rows."""
-    kinds: dict[str, str] = {}
-    for part in state.index:
-        for name, kind in part.metadata.items():
-            kinds[name] = joined_kind(kinds[name], kind) if name in kinds else kind
-    return dict(sorted(kinds.items()))
 
 
 def ensure_derived(output: str, state: State) -> bool:
@@ -124,12 +111,9 @@ def _corpus_state(output: str) -> int | None:
         return None
 
 
-def _index(output: str, state: State, kinds: Mapping[str, str]) -> Iterator[pa.Table]:
+def _index(output: str, state: State, wide: Wide) -> Iterator[pa.Table]:
     for part in state.index:
-        table = _table(output, part.table, INDEX)
-        for name, array in metadata_arrays(table["metadata"].to_pylist(), kinds).items():
-            table = table.append_column(name, array)
-        yield table
+        yield wide.widened(_table(output, part.table, INDEX))
 
 
 def _table(output: str, name: str, schema: pa.Schema) -> pa.Table:

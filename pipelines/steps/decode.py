@@ -23,6 +23,7 @@ from featurizers.running import accelerators
 from featurizers.running.sharing import distinct
 from pipelines.build import Build
 from pipelines.keep import flac, jpeg
+from pipelines.measured import measured
 from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
 from pipelines.products import PLACEMENT, WORDS, Stream
@@ -33,6 +34,8 @@ from schemas.grid import Grid
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
 from schemas.reasons import MediaError, Stage
 from schemas.shard import ShardWriter
+from schemas.signals import SIGNALS
+from signals.registry import frame_transforms
 
 AHEAD_FILES, AHEAD_SECONDS = 64, 600  # of files fetched and given to the decoders before they are taken
 
@@ -66,6 +69,7 @@ class DecodeMedia(beam.DoFn):
         still = {name: featurizer.still_transform() for name, featurizer in build.featurizers.items()}
         self._transforms = {"jpeg": jpeg, **{name: one for name, one in moving.items() if one}}
         self._still_transforms = {"jpeg": jpeg, **{name: one for name, one in still.items() if one}}
+        self._measured = frame_transforms()
         self._products = build.products
         self._cache = build.cache
         self._decoder = build.decoder
@@ -128,7 +132,9 @@ class DecodeMedia(beam.DoFn):
             product.column or product.name for task in tasks.values() for product in task.products.values()
         }
         is_image = any(stream is Stream.IMAGE for stream, _ in tasks)
-        transforms = self._still_transforms if is_image else self._transforms
+        transforms = {**(self._still_transforms if is_image else self._transforms), **self._measured}
+        if SIGNALS in wanted:
+            wanted |= self._measured.keys()
         return DecodeJob(
             path=path,
             requests=tuple(
@@ -177,6 +183,7 @@ class DecodeMedia(beam.DoFn):
             if task is None or decoded is None:
                 continue
             key = partial(self._products.key, task.content, stream, clip.grid.span)
+            self._measure(task, decoded, key, clip.grid, stream)
             yield from self._encoder_inputs(task, decoded, key)
             yield from _outcomes(task.samples, None)
         if (piece := running.pieces.get(clip.grid)) and clip.audio:
@@ -200,6 +207,14 @@ class DecodeMedia(beam.DoFn):
             self._progress.done(task.seconds)
         if product := task.products.get(PLACEMENT):
             self._cache.put(key(product), product.suffix, to_bytes(placement))
+
+    def _measure(
+        self, task: Task, decoded: DecodedFrames | DecodedAudio, key: Any, grid: Grid, stream: Stream
+    ) -> None:
+        if (product := task.products.get(SIGNALS)) and decoded.mask.any():
+            with timed("signals"):
+                entry = measured(decoded, grid.span.start_ns, still=stream is Stream.IMAGE)
+            self._cache.put(key(product), product.suffix, entry)
 
     def _keep(self, task: Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> None:
         if (product := task.products.get("jpeg")) and isinstance(decoded, DecodedFrames):

@@ -27,12 +27,16 @@ from schemas.media import Modality
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION
 from schemas.shard import Extent, ShardWriter, tar_bytes
+from schemas.signals import MEMBERS, SIGNALS, values_text
 from schemas.state import BASE, layer_shard
 from storage import files
 
 PUT, STAY = "put", "stay"
 NEW, ANEW, TOLD = "new", "anew", "told"
-NO_WORDS = {"words": None, "language": None}
+_UNSAID: dict[str, Row] = {  # product -> what the index says without it
+    WORDS: {"words": None, "language": None},
+    SIGNALS: {"signals": None},
+}
 NO_EXTENT = {"shard": "", "offset": 0, "size": 0, "sha256": ""}
 Piece = tuple[str, str, int, str]  # group, key, bytes, content
 LayerShard = tuple[str, str]  # layer, stem
@@ -282,11 +286,18 @@ def _written(layer: str, extent: Row, item: Item, made: Made | bytes) -> Written
 
 
 def _said(contents: Mapping[str, bytes]) -> Row:
-    """The index's account of a transcript."""
-    if (content := contents.get("words.json")) is None:
-        return {}
-    record = json.loads(content)
-    return {"words": len(record["words"]), "language": record["language"]}
+    """The index's account of a transcript and of signals."""
+    said: Row = {}
+    if (content := contents.get("words.json")) is not None:
+        record = json.loads(content)
+        said |= {"words": len(record["words"]), "language": record["language"]}
+    if (content := contents.get(MEMBERS[0])) is not None:
+        said["signals"] = values_text(content)
+    return said
+
+
+def _unsaid(products: Iterable[str]) -> Row:
+    return {name: None for product in products for name in _UNSAID.get(product, ())}
 
 
 def _facts(item: Item, made: Made) -> Row:
@@ -318,9 +329,8 @@ def _index_row(element: tuple[str, Mapping[str, Iterable[Any]]], members: Member
     items = list(joined["items"])
     assert len(items) == 1, f"{len(items)} samples have the key {key}"
     [item] = items
-    row: Row = dict(item.row or {"columns": [], "features": [], **NO_WORDS})
-    if not any(WORDS in made for made in members.layers.values()):
-        row |= NO_WORDS
+    row: Row = dict(item.row or {"columns": [], "features": [], **_unsaid(_UNSAID)})
+    row |= _unsaid(name for name in _UNSAID if not any(name in made for made in members.layers.values()))
     columns = {held["column"]: held for held in row["columns"] if held["column"] in members.layers}
     features = {feature["column"]: feature for feature in row["features"]}
     for written in sorted(joined["written"], key=lambda one: one.layer):
@@ -329,8 +339,7 @@ def _index_row(element: tuple[str, Mapping[str, Iterable[Any]]], members: Member
         else:
             columns[written.layer] = {"column": written.layer, **written.extent}
         if written.features is not None:
-            if WORDS in members.layers[written.layer]:
-                row |= NO_WORDS
+            row |= _unsaid(members.layers[written.layer])
             row |= written.facts or {}
             features = {n: f for n, f in features.items() if n not in members.layers[written.layer]}
             features |= {feature["column"]: feature for feature in written.features}

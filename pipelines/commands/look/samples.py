@@ -18,6 +18,7 @@ from schemas.media import Modality
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION
 from schemas.shard import npy_array, read_extent
+from schemas.signals import MEMBERS, values_text
 from schemas.state import ANNOTATIONS, BASE, State
 
 
@@ -35,6 +36,7 @@ class SampleChecker:
         try:
             members = read_extent(data)
             arrays = {name: npy_array(content) for name, content in members.items() if name.endswith(".npy")}
+            series = arrays.pop(MEMBERS[1], None)
             record = json.loads(members["json"]) if layer == BASE else {}
             said = json.loads(members["annotations.json"]) if layer == ANNOTATIONS else {}
         except (tarfile.TarError, OSError, ValueError, KeyError) as error:
@@ -45,6 +47,7 @@ class SampleChecker:
             faults += record_faults(row, record) if layer == BASE else []
             faults += self._feature_faults(layer, row, record, arrays)
             faults += _word_faults(row, members)
+            faults += _signal_faults(row, members, series)
             faults += self._cache_faults(row, members)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             faults = [f"its json is not a sample's: {error!r}"]
@@ -138,6 +141,17 @@ def _word_faults(row: Row, members: Mapping[str, bytes]) -> Iterator[str]:
         yield f"words.json: words out of order or out of the span {outside[:1]}"
     if (row["words"], row["language"]) != (len(words), language):
         yield f"{len(words)} words in {language}, the index says {row['words']} in {row['language']}"
+
+
+def _signal_faults(row: Row, members: Mapping[str, bytes], series: Any) -> Iterator[str]:
+    if MEMBERS[0] not in members:
+        return
+    said = members[MEMBERS[0]]
+    if values_text(said) != row["signals"]:
+        yield "its signals are not the index's"
+    wanted = [row["steps"], sum(len(of["series"]) for of in json.loads(said).values())]
+    if series is None or list(series.shape) != wanted:
+        yield f"{MEMBERS[1]} is not of {wanted[1]} series of {wanted[0]} steps"
 
 
 def _mask_faults(row: Row, record: Row, column: str, array: Any, sound: bool) -> Iterator[str]:
