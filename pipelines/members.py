@@ -16,8 +16,8 @@ from schemas.digest import digest
 from schemas.grid import Grid, ns_to_seconds
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION, Feature, Sample
+from schemas.selection.signals import SIGNALS, entry_in, members
 from schemas.shard import json_bytes, npy_shape, read_extent, tar_bytes
-from schemas.signals import SIGNALS, entry_in, members
 from schemas.state import ANNOTATIONS, BASE
 from storage import files
 

@@ -13,7 +13,7 @@ from schemas.digest import digest
 from schemas.features import cache_key
 from schemas.grid import SECOND_NS, STEP_NS, FrameAt, Grid, Span
 from schemas.media import Modality
-from schemas.signals import MEMBERS, SIGNALS
+from schemas.selection.signals import MEMBERS, SIGNALS
 from schemas.words import transcript
 
 IMAGE_SPAN = Span(0, STEP_NS)

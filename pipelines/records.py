@@ -26,10 +26,11 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Probed:
-    """One file, read once: its bytes' digest and what it holds."""
+    """One file, read once: its bytes' digest, what it holds, and its size in bytes (0: not known)."""
 
     sha256: str
     info: MediaInfo
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class PlannedSample:
     """One sample to be: everything but its features.
 
     `media` holds what the files do hold: a video with sound appears under both modalities. `rows`, sorted,
-    are those that share media and span; `sound_ns` is how long the file of its sound is.
+    are those that share media and span; `sound_ns` is how long the file of its sound is; `headers` as
+    pipelines/facts/headers.py has them.
     """
 
     key: str
@@ -56,6 +58,7 @@ class PlannedSample:
     media: Mapping[Modality, Source]
     rows: tuple[RowSays, ...]
     sound_ns: int = 0
+    headers: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.signals import arrays, joined, type_of
+from schemas.selection.signals import arrays, joined, type_of
 from schemas.state import IndexPart
 
 VERSION = "2"
@@ -67,6 +67,15 @@ INDEX = _versioned(
         pa.field("words", pa.int32()),  # spoken in the span; null where no transcript was asked for
         pa.field("language", pa.string()),  # of the file, as Whisper names it, "und": none heard
         pa.field("metadata", pa.string(), nullable=False),  # JSON: what all the sample's rows agree on
+        # From the headers of the picture's file, or of the sound's where there is no picture; null where that
+        # does not apply, or where an earlier version wrote the sample.
+        pa.field("width", pa.int32()),  # as displayed
+        pa.field("height", pa.int32()),
+        pa.field("fps", pa.float64()),  # frames by their stream's length
+        pa.field("video_codec", pa.string()),
+        pa.field("audio_codec", pa.string()),
+        pa.field("bit_rate", pa.int64()),  # of the whole file, bits a second
+        pa.field("start_offset_ms", pa.float64()),  # by how much sound begins after the pictures of its file
         pa.field("signals", pa.string()),  # JSON: name -> value; null where none were measured
     ]
 )

@@ -56,7 +56,7 @@ FLOORS = {
         "states",
         "products settings",
         "tasks",
-        "keep members",
+        "facts keep members",
         "build",
         "changes settle",
         "steps",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from schemas.rows import INDEX, LEDGER, TALKS, Row, metadata_kinds, read_rows, table_bytes
-from schemas.signals import kinds
+from schemas.selection.signals import kinds
 from schemas.state import PART_ROWS, TABLES, IndexPart, LedgerPart
 from storage import files
 
@@ -92,7 +92,7 @@ class Parts:
             bytes=sum(extent["size"] for extent in extents),
             conversations=sum(row["conversations"] for row in rows),
             metadata=metadata_kinds(rows),
-            signals=kinds(row["signals"] for row in rows),
+            signals=kinds(row.get("signals") for row in rows),
         )
 
     def with_inputs(

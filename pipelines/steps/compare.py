@@ -8,6 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipelines.facts.headers import HEADERS
 from pipelines.members import Members
 from pipelines.products import Products
 from pipelines.records import Fresh, PlannedSample, RowSays, rows_said
@@ -190,7 +191,9 @@ def _sample_of(row: Row, said: list[RowSays]) -> PlannedSample:
     """The sample of an index row, with what some of its rows say."""
     uris, digests = _given(row["uris"]), _given(row["digests"])
     media = {Modality(name): Source.of_content(uri, digests[name]) for name, uri in uris.items()}
-    sample = PlannedSample(row["key"], row["id"], Span(row["start_ns"], row["end_ns"]), media, ())
+    headers = {name: row[name] for name in HEADERS}
+    span = Span(row["start_ns"], row["end_ns"])
+    sample = PlannedSample(row["key"], row["id"], span, media, (), headers=headers)
     return _with_rows(sample, said)
 
 

@@ -22,8 +22,8 @@ from decoders.processes.worker import DecodeJob
 from featurizers.running import accelerators
 from featurizers.running.sharing import distinct
 from pipelines.build import Build
+from pipelines.facts.measured import measured
 from pipelines.keep import flac, jpeg
-from pipelines.measured import measured
 from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
 from pipelines.products import PLACEMENT, WORDS, Stream
@@ -33,8 +33,8 @@ from pipelines.tasks import Heard, Hearing, Need, Piece, Task, Tasks, hearing_of
 from schemas.grid import Grid
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
 from schemas.reasons import MediaError, Stage
+from schemas.selection.signals import SIGNALS
 from schemas.shard import ShardWriter
-from schemas.signals import SIGNALS
 from signals.registry import frame_transforms
 
 AHEAD_FILES, AHEAD_SECONDS = 64, 600  # of files fetched and given to the decoders before they are taken

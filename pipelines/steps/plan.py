@@ -8,6 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipelines.facts.headers import of_media
 from pipelines.products import IMAGE_SPAN, MENDED_VERSION
 from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, Probed, Rejection, RowSays
 from pipelines.steps.probe import ProbedUri
@@ -114,6 +115,7 @@ def plan_row(
     digests = {modality: source.sha256 for modality, source in media.items()}
     sound = media.get(Modality.AUDIO)
     sound_ns = probed[sound.uri].info.duration_ns if sound else 0
+    headers = of_media(media, probed)
     return [
         PlannedSample(
             key=sample_key(row.id, span, digests),
@@ -127,6 +129,7 @@ def plan_row(
             },
             rows=(RowSays(row.input, row.id, row.conversations, row.metadata),),
             sound_ns=sound_ns,
+            headers=headers,
         )
         for span in spans
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import apache_beam as beam
 from pydantic import TypeAdapter
@@ -82,4 +83,6 @@ class _Probe(beam.DoFn):
     def _read(self, uri: str) -> Probed:
         self._pool = self._pool or DecoderPool(1, self._limits)
         with timed("probe"), fetch.local_copy(uri) as path:
-            return Probed(fetch.sha256(path), self._pool.probe(path, self._audio_track))
+            return Probed(
+                fetch.sha256(path), self._pool.probe(path, self._audio_track), Path(path).stat().st_size
+            )

@@ -26,8 +26,8 @@ from pipelines.steps.pack import packed
 from schemas.media import Modality
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION
+from schemas.selection.signals import MEMBERS, SIGNALS, values_text
 from schemas.shard import Extent, ShardWriter, tar_bytes
-from schemas.signals import MEMBERS, SIGNALS, values_text
 from schemas.state import BASE, layer_shard
 from storage import files
 
@@ -307,6 +307,7 @@ def _facts(item: Item, made: Made) -> Row:
     return {
         "key": sample.key,
         "id": sample.id,
+        **sample.headers,
         "members": item.ready.group,
         "record": SAMPLE_VERSION,
         "steps": len(masks.audio),

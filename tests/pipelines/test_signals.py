@@ -33,14 +33,14 @@ def rows(output: Path) -> dict[str, dict[str, object]]:
 def test_the_index_has_a_column_a_signal_null_where_it_does_not_apply(measured: Path) -> None:
     found = {Path(name).stem: row for name, row in rows(measured).items()}
     assert {one.name for one in registered()} <= set(found["talk"])
-    assert found["talk"]["speech_share"] > 0.5  # type: ignore[operator]
-    assert -40 < found["talk"]["loudness_lufs"] < -5  # type: ignore[operator]
+    assert found["talk"]["speech_share"] > 0.5
+    assert -40 < found["talk"]["loudness_lufs"] < -5
     assert found["voice"]["brightness"] is None
     assert found["silent"]["rms_dbfs"] is None
     assert found["still"]["motion"] is None
     assert found["still"]["brightness"] is not None
     assert isinstance(found["talk"]["cuts"], list)
-    assert len(found["talk"]["phash"]) in (0, 128)  # type: ignore[arg-type]
+    assert len(found["talk"]["phash"]) in (0, 128)
 
 
 def test_series_stand_beside_the_features_step_by_step(
@@ -65,7 +65,12 @@ def test_the_corpus_verifies_and_loads(measured: Path) -> None:
 
 
 def test_adding_signals_encodes_nothing_and_adding_an_encoder_measures_nothing(
-    media: Path, features: list[str], clip: str, measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    media: Path,
+    features: list[str],
+    clip: str,
+    measured: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     output = tmp_path / "out"
     build = ["build", str(media), "--output", str(output), *features]
@@ -78,8 +83,14 @@ def test_adding_signals_encodes_nothing_and_adding_an_encoder_measures_nothing(
     assert "encode" not in time
     assert {path.name: path.read_bytes() for path in output.glob("shards/*.tar")} == base
     assert list(output.glob("columns/signals/*.tar"))
-    same = {name: {k: v for k, v in row.items() if k in {one.name for one in registered()}} for name, row in rows(output).items()}
-    other = {name: {k: v for k, v in row.items() if k in {one.name for one in registered()}} for name, row in rows(measured).items()}
+    same = {
+        name: {k: v for k, v in row.items() if k in {one.name for one in registered()}}
+        for name, row in rows(output).items()
+    }
+    other = {
+        name: {k: v for k, v in row.items() if k in {one.name for one in registered()}}
+        for name, row in rows(measured).items()
+    }
     assert same == other
     assert main(["verify", str(output)]) == 0
 
@@ -89,3 +100,22 @@ def test_adding_signals_encodes_nothing_and_adding_an_encoder_measures_nothing(
     assert "signals" not in time
     assert {path.name: path.read_bytes() for path in output.glob("columns/signals/*.tar")} == held
     assert main(["verify", str(output)]) == 0
+
+
+def test_headers_are_always_in_the_index(corpus: Path) -> None:
+    found = {Path(str(name)).stem: row for name, row in rows(corpus).items()}
+    names = ("width", "height", "fps", "video_codec", "audio_codec")
+    assert [found["talk"][name] for name in names] == [160, 120, 25.0, "h264", "aac"]
+    assert [found["voice"][name] for name in names] == [None, None, None, None, "opus"]
+    assert [found["still"][name] for name in names] == [160, 120, None, None, None]
+    assert [found["silent"][name] for name in names] == [160, 120, 15.0, "theora", None]
+    assert found["late"]["start_offset_ms"] == pytest.approx(800, abs=25)
+    assert found["talk"]["start_offset_ms"] == pytest.approx(0, abs=50)
+    assert found["silent"]["start_offset_ms"] is None
+    assert "speech_share" not in found["talk"]
+
+
+def test_the_bit_rate_is_that_of_the_file(corpus: Path, media: Path) -> None:
+    row = {Path(str(name)).stem: row for name, row in rows(corpus).items()}["voice"]
+    seconds = (row["end_ns"] - row["start_ns"]) / 1e9
+    assert row["bit_rate"] == pytest.approx(8 * (media / "voice.opus").stat().st_size / seconds, rel=0.01)

@@ -17,8 +17,8 @@ from schemas.grid import STEP_NS, Span
 from schemas.media import Modality
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION
+from schemas.selection.signals import MEMBERS, values_text
 from schemas.shard import npy_array, read_extent
-from schemas.signals import MEMBERS, values_text
 from schemas.state import ANNOTATIONS, BASE, State
 
 

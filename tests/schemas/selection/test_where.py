@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from schemas.where import Where, WhereError
+from schemas.selection.where import Where, WhereError
 
 TABLE = pa.table(
     {

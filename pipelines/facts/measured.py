@@ -6,7 +6,7 @@ import numpy as np
 
 from schemas.grid import ns_to_seconds
 from schemas.media import DecodedAudio, DecodedFrames
-from schemas.signals import entry_bytes
+from schemas.selection.signals import entry_bytes
 from signals.registry import measure
 from signals.signal import Pictures, Sound
 

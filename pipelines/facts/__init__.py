@@ -1,0 +1,1 @@
+"""What the index says of a sample's media: headers, and signals."""

@@ -1,0 +1,1 @@
+"""What samples are chosen by: signals as they are stored, and conditions on the rows of an index."""
