@@ -24,7 +24,7 @@ from schemas.rows import Row
 from schemas.state import BUILDS, State
 from storage import files
 
-FEATURES = ("npy", "tar", "flac")  # suffixes of cache entries that shards hold too
+FEATURES = ("npy", "tar", "flac", "signals")  # suffixes of cache entries that shards hold too
 LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow",
              "silero-vad", "torch", "torchaudio", "transformers", "webdataset")  # fmt: skip
 
