@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from loaders.cache import LocalCache
 from loaders.memory import empty
-from loaders.opening import CorpusError, columns_of, open_table
+from loaders.opening import CorpusError, columns_of, open_table, passing
 from loaders.storage import Bytes, Storage
 from schemas.corpus import CORPUS_NAME, Column
 from schemas.media import Modality
@@ -54,6 +54,7 @@ class Corpus:
     cache: LocalCache | None = None
     state: int = 0
     columns: Mapping[str, Column] = field(default_factory=dict)
+    unknown: int = 0  # rows of which the condition in SQL was NULL
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -62,7 +63,7 @@ class Corpus:
         return f"<Corpus {self.root}: {len(self)} samples>"
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("root", "storage", "cache", "state", "columns")
+        names = ("root", "storage", "cache", "state", "columns", "unknown")
         state = {**{name: self.__dict__[name] for name in names}, "mapped": self._mapped}
         known = {name: self.__dict__[name] for name in ("sound_columns",) if name in self.__dict__}
         return state | known
@@ -290,7 +291,9 @@ def open_corpus(
     """Opens the folder that `favor-data build` wrote, local or remote.
 
     Args:
-        where: a filter on the index's columns, as pyarrow.parquet.read_table takes it:
+        root: that folder, or a view that `favor-data select` wrote.
+        where: a condition on the index's columns: SQL, as `favor-data select --where` takes it (where it is
+            NULL a row does not pass; `unknown` counts those), or as pyarrow.parquet.read_table takes it:
             `pc.field("steps") >= 20`, or `[("conversations", ">", 0)]`.
         state: a name that `favor-data keep` gave; None: the present state.
         snapshot: `state`'s name until 0.1, for one version more.
@@ -301,11 +304,16 @@ def open_corpus(
             that passes the filter.
     """
     storage = Storage(root)
-    opened = open_table(storage, where, state or snapshot)
-    if not opened.table.num_rows:
+    told = where if isinstance(where, str) else None
+    opened = open_table(storage, None if told else where, state or snapshot)
+    table, unknown = opened.table, 0
+    if told:
+        table, unknown = passing(table, told)
+    if not table.num_rows:
         raise CorpusError(f"no sample of {storage.root} passes the filter {where}")
-    columns, remote = opened.columns, storage.remote
-    return Corpus(storage.root, storage, opened.table, cache if remote else None, opened.state, dict(columns))
+    storage = opened.storage or storage
+    columns, kept = dict(opened.columns), cache if storage.remote else None
+    return Corpus(storage.root, storage, table, kept, opened.state, columns, unknown)
 
 
 def _remove(folder: str, process: int) -> None:

@@ -18,6 +18,8 @@ from loaders.storage import Storage
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, Column, snapshot_index_name
 from schemas.corpus import Corpus as CorpusFile
 from schemas.rows import INDEX, Wide, read_table
+from schemas.selection.view import VIEW_NAME, View, ViewError
+from schemas.selection.where import Where, WhereError
 from schemas.state import KEPT, STATES, FormatError, State, state_name, state_number
 from storage import files
 from storage.errors import StorageError
@@ -31,11 +33,13 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class Opened:
-    """A corpus: a row a sample, the features' columns by name, and the state's number (0: version 1)."""
+    """A corpus: a row a sample, the features' columns by name, and the state's number (0: version 1);
+    `storage`: where a view's samples lie."""
 
     table: pa.Table
     columns: Mapping[str, Column]
     state: int
+    storage: Storage | None = None
 
 
 def open_table(storage: Storage, where: Any = None, state: str | None = None) -> Opened:
@@ -49,6 +53,8 @@ def open_table(storage: Storage, where: Any = None, state: str | None = None) ->
         CorpusError: no corpus there, no access to it, no such state, or a file that is not what it should be.
     """
     number = _latest(storage)
+    if not number and (view := _view(storage)):
+        return _viewed(storage, view, where)
     if not number:
         return _version_1(storage, where, state)
     if state is not None:
@@ -60,6 +66,35 @@ def open_table(storage: Storage, where: Any = None, state: str | None = None) ->
     if said == str(number).encode():
         return Opened(_read_table(storage, INDEX_NAME, content, where), found.columns, number)
     return Opened(_filtered(_parts(storage, found), where), found.columns, number)
+
+
+def passing(table: pa.Table, text: str) -> tuple[pa.Table, int]:
+    """The rows of which a condition in SQL is true, and of how many it is NULL; raises CorpusError."""
+    try:
+        passed = Where(text).passed(table)
+    except WhereError as error:
+        raise CorpusError(f"where: {error}") from error
+    return table.filter(pa.array(passed.mask)), passed.unknown
+
+
+def _view(storage: Storage) -> View | None:
+    path = files.join(storage.root, VIEW_NAME)
+    try:
+        return View.read(read(storage, VIEW_NAME), path) if files.exists(path) else None
+    except ViewError as error:
+        raise CorpusError(str(error)) from error
+
+
+def _viewed(storage: Storage, view: View, where: Any) -> Opened:
+    """The rows of a view; their bytes lie in another corpus, which keeps the state that they are of."""
+    table = _read_table(storage, INDEX_NAME, _native(read(storage, INDEX_NAME)), where)
+    source = Storage(view.corpus)
+    try:
+        state = _kept(source, view.state)
+    except CorpusError as error:
+        raise CorpusError(f"{storage.root} is a view of {view.corpus}, which does not keep it any more: "
+                          "select again") from error  # fmt: skip
+    return Opened(table, state.columns, state.state, source)
 
 
 def read(storage: Storage, name: str) -> bytes:

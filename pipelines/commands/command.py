@@ -19,6 +19,8 @@ usage: favor-data COMMAND …
   report OUT                   the corpus as a page for a browser
   show OUT KEY                 one sample: members, source, words, frames
   list OUT [--urls]            its states; the exact shards of the present one
+  select OUT --where SQL …     samples by their signals and metadata: a manifest, or a view
+  duplicates OUT               samples that are copies of others: by bytes, hash, features
   keep OUT NAME                pin the present state by a name
   remove OUT INPUT…            take inputs and their samples out, for good
   prune OUT                    delete what no state needs
@@ -74,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "verify": _verify,
         "report": _report,
         "show": _show,
+        "select": _select,
+        "duplicates": _duplicates,
         "list": _list,
         "keep": _keep,
         "remove": _remove,
@@ -196,6 +200,18 @@ def _drop(arguments: list[str]) -> int:
 
 def _migrate(arguments: list[str]) -> int:
     from pipelines.commands.keep.migrate import run
+
+    return run(arguments)
+
+
+def _select(arguments: list[str]) -> int:
+    from pipelines.commands.make.select import run
+
+    return run(arguments)
+
+
+def _duplicates(arguments: list[str]) -> int:
+    from pipelines.commands.look.duplicates import run
 
     return run(arguments)
 

@@ -61,11 +61,17 @@ def values_text(said: bytes) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+def loaded(text: str | None) -> dict[str, Any]:
+    """The values in such a text."""
+    values: dict[str, Any] = json.loads(text or "{}")
+    return values
+
+
 def kinds(texts: Iterable[str | None]) -> dict[str, str]:
     """Name -> kind of the values in such texts: double, doubles, string, or null where there is none yet."""
     found: dict[str, str] = {}
     for text in texts:
-        for name, value in json.loads(text or "{}").items():
+        for name, value in loaded(text).items():
             found[name] = joined(found.get(name, "null"), _kind(value))
     return dict(sorted(found.items()))
 
@@ -90,5 +96,5 @@ def type_of(kind: str) -> pa.DataType:
 
 def arrays(texts: Sequence[str | None], of: Mapping[str, str]) -> dict[str, pa.Array]:
     """Name -> column of the values in such texts."""
-    values = [json.loads(text or "{}") for text in texts] if of else []
+    values = [loaded(text) for text in texts] if of else []
     return {name: pa.array([row.get(name) for row in values], type_of(kind)) for name, kind in of.items()}

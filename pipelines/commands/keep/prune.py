@@ -8,6 +8,7 @@ from pipelines.commands import options
 from pipelines.commands.make.summary import bytes_text
 from pipelines.commands.parser import Parser
 from pipelines.jobs.prune import prune
+from pipelines.states.views import check_no_views, release_views
 from pipelines.storage.beam_options import adopt
 from storage import files
 
@@ -24,10 +25,14 @@ def run(argv: Sequence[str]) -> int:
         description="Delete what no state needs: of inputs that were removed nothing is left.",
     )
     parser.add_argument("corpus", metavar="OUT")
+    parser.add_argument("--force", action="store_true", help="let go of what views read, too")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and delete nothing")
     arguments, beams = options.parse_with_beam(parser, argv)
     adopt(beams, options.warn)
     output = files.absolute(arguments.corpus)
+    if not arguments.dry_run:
+        check_no_views(output, arguments.force)
+        release_views(output)  # of views that are no more, and with --force of all
     found = prune(output, arguments.dry_run)
     would = "would be " if arguments.dry_run else ""
     size = bytes_text(sum(found.entries.values()))

@@ -8,6 +8,7 @@ from pipelines.commands import options
 from pipelines.commands.parser import Parser
 from pipelines.jobs.launch import carry_out
 from pipelines.jobs.rearrange import removal
+from pipelines.states.views import check_no_views
 from pipelines.storage.beam_options import adopt
 from storage import files
 
@@ -28,6 +29,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="as the ledger names it, its id, or a file"
     )
+    parser.add_argument("--force", action="store_true", help="also where views read the corpus")
     parser.add_argument("--dry-run", action="store_true", help="say what would leave, and change nothing")
     arguments, beams = options.parse_with_beam(parser, argv)
     adopt(beams, options.warn)
@@ -35,6 +37,7 @@ def run(argv: Sequence[str]) -> int:
     job = removal(output, arguments.inputs)
     leaving = [row["input"] for row in job.build.removed]
     if not arguments.dry_run and job.work:
+        check_no_views(output, arguments.force)
         carry_out(lambda: removal(output, arguments.inputs), beams, options.warn)
     would = "would leave" if arguments.dry_run else "left"
     for name in leaving:

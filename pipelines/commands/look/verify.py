@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from pipelines.commands import options
 from pipelines.commands.look.checks import verify
+from pipelines.commands.look.view import view_faults
 from pipelines.commands.parser import Parser
+from pipelines.errors import UsageError
+from pipelines.states.views import read_view
 from pipelines.storage.beam_options import adopt
+from schemas.selection.view import ViewError
 from storage import files
 
 
@@ -23,7 +27,11 @@ def run(argv: Sequence[str]) -> int:
     arguments, beams = options.parse_with_beam(parser, argv)
     adopt(beams, options.warn)
     output = files.absolute(arguments.corpus)
-    faults = verify(output, arguments.cache)
+    try:
+        view = read_view(output)
+    except ViewError as error:
+        raise UsageError(str(error)) from error
+    faults = list(view_faults(output, view)) if view else verify(output, arguments.cache)
     for fault in faults:
         print(fault)
     print(f"{output}: {len(faults)} faults" if faults else f"{output}: no fault found")

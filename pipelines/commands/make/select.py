@@ -1,0 +1,142 @@
+"""`favor-data select OUT --where SQL --output NEW`: the samples that pass, as a manifest or as a view."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.build import present_state
+from pipelines.commands import options
+from pipelines.commands.parser import Parser
+from pipelines.errors import UsageError
+from pipelines.states.derived import ensure_derived
+from pipelines.states.views import register
+from pipelines.storage.beam_options import adopt
+from schemas.corpus import INDEX_NAME
+from schemas.grid import ns_to_seconds
+from schemas.rows import Row
+from schemas.selection.view import VIEW_NAME, View
+from schemas.selection.where import Where, WhereError
+from schemas.state import CONVERSATIONS_NAME
+from storage import files
+
+MANIFESTS = (".jsonl", ".parquet")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Exit status: 0, or 1 where no sample passes.
+
+    Raises:
+        UsageError: no corpus, no condition, or an output that is there already.
+        StorageError.
+    """
+    parser = Parser(
+        prog="favor-data select",
+        description="Select samples by a condition on their index rows, in SQL as DuckDB has it. Where it is "
+        "NULL a sample does not pass.",
+    )
+    parser.add_argument("corpus", metavar="OUT")
+    parser.add_argument(
+        "--where", required=True, metavar="SQL", help="\"speech_share > 0.5 AND split = 'train'\""
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="NEW",
+        help="a manifest (.jsonl, .parquet), or a folder: a view, which loaders read; it copies nothing",
+    )
+    arguments, beams = options.parse_with_beam(parser, argv)
+    adopt(beams, options.warn)
+    output, new = files.absolute(arguments.corpus), files.absolute(arguments.output)
+    try:
+        where = Where(arguments.where)
+        rows, line = _selected(output, where)
+    except WhereError as error:
+        raise UsageError(f"--where {error}") from error
+    if files.exists(new) or files.exists(files.join(new, VIEW_NAME)):
+        raise UsageError(f"{new} is there already: choose another --output")
+    if not rows.num_rows:
+        print(f"{output}: {line}; nothing is written")
+        return 1
+    if new.endswith(MANIFESTS):
+        content = _manifest(output, rows, new.endswith(".parquet"))
+        if files.is_local(new):
+            Path(files.local_path(new)).write_bytes(content)  # no staging folder beside a user's file
+        else:
+            files.put(new, content)
+    else:
+        _write_view(output, new, where, rows)
+    print(f"{new}: {line}")
+    return 0
+
+
+def _selected(output: str, where: Where) -> tuple[pa.Table, str]:
+    """The index rows that pass, and what to say of it; columns that the condition names are read first."""
+    state = present_state(output)
+    if state is None:
+        raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
+    ensure_derived(output, state)
+    index = pa.BufferReader(files.read_bytes(files.join(output, INDEX_NAME)))
+    known = pq.read_schema(index).names
+    passed = where.passed(pq.read_table(index, columns=where.columns(known) or ["key"]))
+    unknown = f", of {passed.unknown} it cannot be told (NULL)" if passed.unknown else ""
+    line = f"{int(passed.mask.sum())} of {len(passed.mask)} samples pass {where.text}{unknown}"
+    if not passed.mask.any():
+        return pa.table({}), line
+    return pq.read_table(index).filter(pa.array(passed.mask)), line
+
+
+def _write_view(output: str, new: str, where: Where, rows: pa.Table) -> None:
+    """view.json last: without it the folder is none."""
+    name, _ = register(output, new)
+    buffer = BytesIO()
+    pq.write_table(rows, buffer, compression="zstd")
+    files.put(files.join(new, INDEX_NAME), buffer.getvalue(), new)
+    files.put(files.join(new, VIEW_NAME), View(output, name, where.text).to_bytes(), new)
+
+
+def _manifest(output: str, rows: pa.Table, parquet: bool) -> bytes:
+    """A row a row of the manifests that the samples came from: a build of it makes the same samples."""
+    made = list(_rows(output, rows))
+    if not parquet:
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made).encode()
+    cells = [{**row.pop("metadata", {}), **row} for row in made]  # a Parquet reader wants one type a column
+    names = list(dict.fromkeys(name for row in cells for name in row))
+    buffer = BytesIO()
+    try:
+        pq.write_table(pa.table({name: [row.get(name) for row in cells] for name in names}), buffer)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UsageError(f"metadata of several types in one column ({error}): choose a .jsonl") from error
+    return buffer.getvalue()
+
+
+def _rows(output: str, rows: pa.Table) -> Iterator[Row]:
+    talks = pq.read_table(pa.BufferReader(files.read_bytes(files.join(output, CONVERSATIONS_NAME))))
+    wanted = talks.filter(pc.is_in(talks["key"], rows["key"].combine_chunks()))
+    said: dict[str, dict[tuple[str, str, str], list[Any]]] = {}
+    for talk in wanted.to_pylist():
+        whose = (talk["input"], talk["id"], talk["metadata"])
+        turns = said.setdefault(talk["key"], {}).setdefault(whose, [])
+        if talk["number"] is not None:
+            turns.append(talk["turns"])
+    for row in rows.select(["key", "uris", "start_ns", "end_ns"]).to_pylist():
+        for (_, name, metadata), turns in said.get(row["key"], {}).items():
+            more = {"conversations": turns} if turns else {}
+            more |= {"metadata": found} if (found := json.loads(metadata)) else {}
+            yield {"id": name, **_media(row), **more}
+
+
+def _media(row: Row) -> Row:
+    uris = {name: uri for name, uri in row["uris"].items() if uri}
+    if "video" in uris and uris.get("audio") == uris["video"]:
+        del uris["audio"]  # a video brings its own sound
+    if set(uris) == {"image"}:
+        return uris
+    return {**uris, "start": ns_to_seconds(row["start_ns"]), "end": ns_to_seconds(row["end_ns"])}
