@@ -14,6 +14,7 @@ from featurizers.featurizer import Featurizer
 from featurizers.registry import resolve
 from featurizers.whisper.description import Transcription, WhisperFeaturizer
 from pipelines.errors import UsageError
+from pipelines.facts.condition import Condition
 from pipelines.members import Members
 from pipelines.metrics.progress import Progress
 from pipelines.products import PLACEMENT, Products, products_of_build
@@ -54,6 +55,7 @@ class Build:
         missing: shards that the state names and that are not there.
         anew: every shard is written again.
         kept: which columns go on in the corpus's arithmetic, in words.
+        condition: what a sample must pass to be written.
     """
 
     output: str
@@ -72,6 +74,7 @@ class Build:
     missing: frozenset[str] = frozenset()
     anew: bool = False
     kept: tuple[str, ...] = ()
+    condition: Condition | None = None
     transcription: Transcription | None = None
     accelerator: str | None = None
     audio_track: str = ""

@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import runpy
 import sys
+from functools import partial
 from typing import NamedTuple
 
 import apache_beam as beam
 
 from pipelines.build import Build
+from pipelines.facts.condition import FILTERED, PASSED, Passing
+from pipelines.facts.index import candidate
+from pipelines.members import Members
 from pipelines.products import WORDS
-from pipelines.records import AccountOfInput, Fresh, InputOutcome, SampleOutcome
-from pipelines.steps.assemble import FAILED, LOST, READY, Assemble
-from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus
+from pipelines.records import AccountOfInput, Fresh, InputOutcome, PlannedSample, Rejection, SampleOutcome
+from pipelines.steps.assemble import FAILED, LOST, READY, Assemble, Ready
+from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus, Standing
 from pipelines.steps.corpus import OtherInputs, ReadCorpus
 from pipelines.steps.decode import OUTCOMES, DecodeMedia
 from pipelines.steps.featurize import Featurize
@@ -31,6 +35,7 @@ from pipelines.steps.plan import PARTS, REJECTED, MergeRows, PlanSamples
 from pipelines.steps.probe import ProbeMedia
 from pipelines.steps.shards import PUT, STAY, WriteShards
 from pipelines.steps.words import FindWords
+from schemas.reasons import Reason, Stage
 from schemas.rows import Row
 
 
@@ -85,10 +90,28 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     outcomes = [decoded[OUTCOMES], *encoded, *heard] | "Outcomes" >> beam.Flatten()
 
     assembled = {"samples": fresh, "outcomes": outcomes} | "Assemble" >> Assemble(build.members)
-    standing = compared[STANDING]
-    leaving = (compared[LEAVING], assembled[LOST]) | "All that leave" >> beam.Flatten()
+    ready, standing = assembled[READY], compared[STANDING]
+    filtered: list[beam.PCollection] = []
+    gone: list[beam.PCollection] = []
+    if build.condition:
+        judged = ready | "Where" >> Passing(build.condition, partial(_candidate, build.members), Ready)
+        stood = standing | "Where it stands" >> Passing(build.condition, _row_of, Standing)
+        ready, standing = judged[PASSED], stood[PASSED]
+        rule = build.condition.text
+        new = beam.FlatMap(lambda one: _filtered(one.fresh.sample, rule))
+        old = beam.FlatMapTuple(partial(_stands, rule=rule))
+        filtered += [
+            judged[FILTERED] | "Filtered" >> new.with_output_types(AccountOfInput),
+            stood[FILTERED] | "Filtered now" >> old.with_output_types(AccountOfInput),
+        ]
+        held = beam.FlatMap(lambda one: [one.fresh.row] if one.beside else [])
+        gone += [
+            judged[FILTERED] | "Bases that leave" >> held.with_output_types(Row),
+            stood[FILTERED] | "Rows that leave" >> beam.Keys(),
+        ]
+    leaving = (compared[LEAVING], assembled[LOST], *gone) | "All that leave" >> beam.Flatten()
     index = {
-        "ready": assembled[READY],
+        "ready": ready,
         "standing": standing | "Rows" >> beam.Keys(),
         "leaving": leaving,
     } | "Write shards" >> WriteShards(build.output, build.shard_bytes, build.members, build.first_shard)
@@ -98,7 +121,8 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     accounts = (
         planned[REJECTED],
         assembled[FAILED],
-        assembled[READY] | "Done" >> done.with_output_types(AccountOfInput),
+        *filtered,
+        ready | "Done" >> done.with_output_types(AccountOfInput),
         standing | "Stand" >> stand.with_output_types(AccountOfInput),
     ) | "Accounts" >> beam.Flatten()
     ledger = {"rows": rows, "outcomes": accounts, "ledger": corpus["ledger"]} | "Ledger" >> LedgerRows()
@@ -113,8 +137,25 @@ def _done(fresh: Fresh) -> list[AccountOfInput]:
     return [(name, InputOutcome(samples=(outcome,))) for name in sample.inputs]
 
 
-def _stands(row: Row, inputs: tuple[str, ...]) -> list[AccountOfInput]:
-    outcome = SampleOutcome(row["key"], row["start_ns"], row["end_ns"])
+def _filtered(sample: PlannedSample, rule: str) -> list[AccountOfInput]:
+    rejection = Rejection(Stage.WHERE, Reason.FILTERED, rule)
+    outcome = SampleOutcome(sample.key, sample.span.start_ns, sample.span.end_ns, rejection)
+    return [(name, InputOutcome(samples=(outcome,))) for name in sample.inputs]
+
+
+def _candidate(members: Members, ready: Ready) -> Row:
+    return candidate(ready.fresh, members)
+
+
+def _row_of(standing: Standing) -> Row | None:
+    """Samples of inputs that this build does not name are not its to judge."""
+    row, inputs = standing
+    return row if inputs else None
+
+
+def _stands(row: Row, inputs: tuple[str, ...], rule: str = "") -> list[AccountOfInput]:
+    rejection = Rejection(Stage.WHERE, Reason.FILTERED, rule) if rule else None
+    outcome = SampleOutcome(row["key"], row["start_ns"], row["end_ns"], rejection)
     return [(name, InputOutcome(samples=(outcome,))) for name in inputs]
 
 

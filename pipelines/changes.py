@@ -31,7 +31,9 @@ def read_ledger(output: str, state: State | None) -> Ledger:
     return {row["input"]: row for part in (state.ledger if state else ()) for row in parts.ledger(part)}
 
 
-def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[InputRow, ...]:
+def sign(
+    rows: Iterable[InputRow], products: Products, clip_ns: int, where: str | None = None
+) -> tuple[InputRow, ...]:
     """The rows with their signatures: what they say, their files' versions, what is made of them."""
     rows = list(rows)
     versions = fetch.versions(uri for row in rows for uri in row.uris)
@@ -40,7 +42,7 @@ def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[In
         found = versions[uri]
         return str(found.reason) if isinstance(found, MediaError) else found
 
-    made = digest([products.names(), clip_ns, PROBE_VERSION])
+    made = digest([products.names(), clip_ns, PROBE_VERSION, *([where] if where else [])])
     return tuple(
         replace(
             row,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.errors import StorageError
 from pipelines.placement import AudioPlacement, FramePlacement, from_bytes
-from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
+from pipelines.products import PLACEMENT, STREAM_OF, WORDS, Product, Products, Stream
 from pipelines.records import Fresh, Lying, Place, PlannedSample
 from pipelines.storage.cache import Cache
 from schemas.digest import digest
@@ -174,6 +174,15 @@ class Members:
         record = self._record(fresh.sample, masks, features)
         return Made({"json": json_bytes(record.to_json()), **contents}, features, masks)
 
+    def told(self, fresh: Fresh, masks: Masks) -> Iterator[tuple[str, bytes]]:
+        """The members that the index gives an account of: words and signals.
+
+        Raises:
+            OSError: an entry is not in the cache.
+        """
+        for layer in self.layers:
+            yield from self._contents(fresh, masks, layer, only=(WORDS, SIGNALS))
+
     def _present(self, sample: PlannedSample, masks: Masks, layer: str) -> Iterator[tuple[Product, str]]:
         for product, key in self._products.wanted(sample):
             mask = masks.audio if product.stream is Stream.AUDIO else masks.visual
@@ -186,10 +195,14 @@ class Members:
         product = self._products.of(stream)[0]
         return from_bytes(self._cache.get(self._products.key(source, stream, sample.span, product), "json"))
 
-    def _contents(self, fresh: Fresh, masks: Masks, layer: str) -> Iterator[tuple[str, bytes]]:
+    def _contents(
+        self, fresh: Fresh, masks: Masks, layer: str, only: Collection[str] | None = None
+    ) -> Iterator[tuple[str, bytes]]:
         opened: Opened = {}
         measured: dict[str, bytes] = {}
         for product, key in self._present(fresh.sample, masks, layer):
+            if only is not None and product.name not in only:
+                continue
             if product.name == SIGNALS:
                 measured[product.stream] = self._signals(product, key, fresh.lying.get(key), opened)
             elif lying := fresh.lying.get(key):

@@ -16,7 +16,6 @@ from signals.registry import versions
 
 KEEPS = ("frames", "audio")
 FITS = ("crop", "squash", "favor")
-SIGNALS = ("grid", "full")
 _UNITS = {
     "": 1,
     "B": 1,
@@ -70,7 +69,8 @@ class Settings:
     retry: frozenset[str] = frozenset()
     accelerator: str | None = None
     audio_track: str = ""
-    signals: str | None = None
+    signals: bool = False
+    where: str | None = None
     mirror: bool = False
     yes: bool = False
     dry_run: bool = False
@@ -125,6 +125,7 @@ class Settings:
             "shard_bytes": self.shard_bytes,
             **({"audio_track": self.audio_track} if self.audio_track else {}),
             **({"signals": versions()} if self.signals else {}),
+            **({"where": self.where} if self.where else {}),
         }
 
 

@@ -15,6 +15,7 @@ class Stage(enum.StrEnum):
     PLAN = "plan"
     DECODE = "decode"
     FEATURIZE = "featurize"
+    WHERE = "where"  # decoded, and kept out by --where
 
 
 class Reason(enum.StrEnum):
@@ -33,6 +34,7 @@ class Reason(enum.StrEnum):
     TIMED_OUT = "timed_out"
     DECODER_CRASHED = "decoder_crashed"
     ENCODER_FAILED = "encoder_failed"
+    FILTERED = "filtered"  # by the rule that the detail holds; such an input is no rejected one
 
 
 class MediaError(Exception):

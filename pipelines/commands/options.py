@@ -14,7 +14,6 @@ from pipelines.errors import UsageError
 from pipelines.jobs.again import recorded_settings
 from pipelines.settings import (
     FITS,
-    SIGNALS,
     Settings,
     clip_length,
     frame_instant,
@@ -113,12 +112,12 @@ class BuildOptions(PipelineOptions):
             help="spoken in all files, as Whisper names it: en, de … (detected once a file)",
         )
         parser.add_argument(
-            "--signals",
-            nargs="?",
-            const="grid",
-            choices=SIGNALS,
-            metavar="full",
-            help="measure sound and pictures too (docs/signals.md)",
+            "--where",
+            metavar="SQL",
+            help='write only samples whose index row passes, as DuckDB has it: "speech_share > 0.5"',
+        )
+        parser.add_argument(
+            "--signals", action="store_true", help="measure sound and pictures too (docs/signals.md)"
         )
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (%(default)s)")
         parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (%(default)s)")

@@ -18,6 +18,7 @@ from decoders.processes.zygote import ZYGOTE
 from pipelines.build import Build, prepare
 from pipelines.changes import check_columns, leaving, not_removed, read_ledger, sign, to_build
 from pipelines.errors import StorageError, UsageError
+from pipelines.facts.condition import condition
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
 from pipelines.metrics.progress import Progress
@@ -164,7 +165,11 @@ def look(asked: Settings, build: Build) -> Job:
             facts=replace(build.facts, mirrored=True),
         )
     kept = not_removed(given.values(), ledger, build.parent)
-    rows = sign(kept, build.products, build.clip_ns)
+    rows = sign(kept, build.products, build.clip_ns, asked.where)
+    if asked.where:
+        parts = build.parent.index if build.parent else ()
+        measured = {name for of in (asked.recorded().get("signals") or {}).values() for name in of}
+        build = replace(build, condition=condition(asked.where, rows, parts, measured))
     check_columns(build, rows, ledger)
     lost: frozenset[str] = frozenset()
     if state := build.parent:

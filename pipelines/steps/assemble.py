@@ -34,6 +34,11 @@ class Ready:
     group: str
     size: int
 
+    @property
+    def beside(self) -> bool:
+        """Whether its base stands."""
+        return self.fresh.row is not None and BASE not in self.fresh.layers
+
 
 @beam.typehints.with_input_types(samples=Fresh, outcomes=Outcome)
 class Assemble(beam.PTransform):

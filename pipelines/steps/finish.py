@@ -17,6 +17,7 @@ from pipelines.states.commit import Changes, commit
 from pipelines.steps.corpus import KeyedRow
 from pipelines.steps.shards import Changed
 from schemas.manifest import InputRow
+from schemas.reasons import Reason
 from schemas.rows import Row
 from schemas.state import State, shard_number
 
@@ -63,7 +64,7 @@ def _account(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[beam.
     yield beam.pvalue.TaggedOutput(ACCOUNTS, (row, before))
     if row["status"] == "done":
         count(INPUTS_DONE)
-    else:
+    elif row["status"] == "rejected":
         count(rejected(row["reason"]))
         yield beam.pvalue.TaggedOutput(REJECTIONS, row)
 
@@ -101,13 +102,15 @@ def _ledger_row(name: str, row: InputRow, outcomes: list[InputOutcome]) -> Row:
     lost = (
         f"{len(rejections)} of {len(spans)} spans gave no sample: {first.reason}" if keys and first else None
     )
+    filtered = not keys and bool(rejections) and all(one.reason is Reason.FILTERED for one in rejections)
+    nowhere = {"stage": None, "reason": None, "detail": first.detail} if filtered and first else _why(first)
     account: Row = {
         "input": name,
         "id": row.id,
         "uris": list(row.uris),
         "signature": row.signature,
-        "status": "done" if keys else "rejected",
-        **({"stage": None, "reason": None, "detail": lost} if keys else _why(first)),
+        "status": "done" if keys else "filtered" if filtered else "rejected",
+        **({"stage": None, "reason": None, "detail": lost} if keys else nowhere),
         "keys": keys,
         "outcomes": [_outcome(span) for span in spans],
         "remarks": _remarks(spans),

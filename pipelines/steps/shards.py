@@ -7,7 +7,6 @@ standing rows, ready samples --by base shard--> those that move or are new --pac
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipelines.facts.index import annotated, facts, told
 from pipelines.members import Made, Members, place_of, read_place
 from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.metrics.profile import timed
@@ -23,10 +23,9 @@ from pipelines.states.claims import claim, claim_number
 from pipelines.states.parts import TALKS_OF
 from pipelines.steps.assemble import Ready
 from pipelines.steps.pack import packed
-from schemas.media import Modality
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION
-from schemas.selection.signals import MEMBERS, SIGNALS, values_text
+from schemas.selection.signals import SIGNALS
 from schemas.shard import Extent, ShardWriter, tar_bytes
 from schemas.state import BASE, layer_shard
 from storage import files
@@ -281,19 +280,8 @@ def _written(layer: str, extent: Row, item: Item, made: Made | bytes) -> Written
     for column, feature in made.features.items():
         offset, size = offsets[f"{column}.npy"]
         features.append({"column": column, **asdict(feature), "offset": offset, "size": size})
-    facts = _facts(item, made) | {"head": offsets["json"][1]} if made.masks else {}
-    return Written(layer, extent, features, facts | _said(made.contents))
-
-
-def _said(contents: Mapping[str, bytes]) -> Row:
-    """The index's account of a transcript and of signals."""
-    said: Row = {}
-    if (content := contents.get("words.json")) is not None:
-        record = json.loads(content)
-        said |= {"words": len(record["words"]), "language": record["language"]}
-    if (content := contents.get(MEMBERS[0])) is not None:
-        said["signals"] = values_text(content)
-    return said
+    known = _facts(item, made) | {"head": offsets["json"][1]} if made.masks else {}
+    return Written(layer, extent, features, known | told(made.contents))
 
 
 def _unsaid(products: Iterable[str]) -> Row:
@@ -303,26 +291,8 @@ def _unsaid(products: Iterable[str]) -> Row:
 def _facts(item: Item, made: Made) -> Row:
     assert item.ready is not None
     assert made.masks is not None
-    sample, masks = item.ready.fresh.sample, made.masks
-    return {
-        "key": sample.key,
-        "id": sample.id,
-        **sample.headers,
-        "members": item.ready.group,
-        "record": SAMPLE_VERSION,
-        "steps": len(masks.audio),
-        "start_ns": sample.span.start_ns,
-        "end_ns": sample.span.end_ns,
-        "audio_steps": sum(masks.audio),
-        "visual_steps": sum(masks.visual),
-        "modalities": sorted(
-            str(modality)
-            for modality in sample.media
-            if any(masks.audio if modality is Modality.AUDIO else masks.visual)
-        ),
-        "uris": {str(modality): source.uri for modality, source in sample.media.items()},
-        "digests": {str(modality): source.content for modality, source in sample.media.items()},
-    }
+    more = {"members": item.ready.group, "record": SAMPLE_VERSION}
+    return facts(item.ready.fresh.sample, made.masks) | more
 
 
 def _index_row(element: tuple[str, Mapping[str, Iterable[Any]]], members: Members) -> Iterator[Changed]:
@@ -352,7 +322,6 @@ def _index_row(element: tuple[str, Mapping[str, Iterable[Any]]], members: Member
         sample = item.ready.fresh.sample
         row |= {
             TALKS_OF: sample.talks(),
-            "conversations": len(sample.conversations),
-            "metadata": sample.annotations()["metadata"],
+            **annotated(sample),
         }
     yield row, item.row

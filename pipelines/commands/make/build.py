@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
     ledger = [row for name, row in read_ledger(done.output, done.state).items() if name in done.named]
     if done.state is not None:
         print(summarize(done.output, done.state, ledger, done.seconds))
-    return 0 if any(row["status"] == "done" for row in ledger) else 1
+    return 0 if any(row["status"] in ("done", "filtered") for row in ledger) else 1
 
 
 def _rehearse(asked: Settings, beams: PipelineOptions) -> int:

@@ -24,8 +24,10 @@ def summarize(
     counts = state.counts
     samples = f"{counts['samples']}, {counts['steps']} steps of 0.5 s"
     rejected = [row for row in ledger if row["status"] == "rejected"]
+    filtered = [row for row in ledger if row["status"] == "filtered"]
+    done = len(ledger) - len(rejected) - len(filtered)
     lines = [
-        ("inputs", f"{len(ledger)}: {len(ledger) - len(rejected)} done, {len(rejected)} rejected"),
+        ("inputs", f"{len(ledger)}: {done} done, {len(rejected)} rejected{_filtered(filtered)}"),
         ("samples", f"{samples}, {counts['shards']} shards, {bytes_text(counts['bytes'])}"),
         ("media", f"{state.media_seconds:.1f} s in the corpus"),
         ("time", _time(profile)),
@@ -40,6 +42,11 @@ def summarize(
     if len(rejected) > _SHOWN:
         table.append(f"  … and {len(rejected) - _SHOWN} more in ledger.parquet")
     return "\n".join(table)
+
+
+def _filtered(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Of inputs none of whose samples passes, and by which rule."""
+    return f", {len(rows)} filtered: not {rows[0]['detail']}" if rows else ""
 
 
 def _time(profile: Mapping[str, float]) -> str:
