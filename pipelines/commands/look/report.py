@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from schemas.where import Where, WhereError
 
 from pipelines.commands import options
 from pipelines.commands.look.looking import Looker
@@ -26,7 +27,6 @@ from report.page import bytes_text, page
 from report.sheet import Sheet, sheet
 from schemas.corpus import INDEX_NAME, LEDGER_NAME
 from schemas.state import BUILDS, State
-from schemas.where import Where, WhereError
 from storage import files
 
 SAMPLES = 12
