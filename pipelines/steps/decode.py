@@ -36,6 +36,7 @@ from schemas.reasons import MediaError, Stage
 from schemas.selection.signals import SIGNALS
 from schemas.shard import ShardWriter
 from signals.registry import frame_transforms
+from storage import web
 
 AHEAD_FILES, AHEAD_SECONDS = 64, 600  # of files fetched and given to the decoders before they are taken
 
@@ -76,6 +77,7 @@ class DecodeMedia(beam.DoFn):
         self._audio_track = build.audio_track
         self._limits = build.limits
         self._progress = build.progress
+        self._hosts = build.hosts
 
     @classmethod
     def step(cls, build: Build) -> beam.PTransform:
@@ -90,12 +92,16 @@ class DecodeMedia(beam.DoFn):
         )
 
     def setup(self) -> None:
+        self._guard = ExitStack()
+        if self._hosts is not None:
+            self._guard.enter_context(web.guarded(self._hosts))
         self._pool = shared_pool.acquire(self._limits)
         self._workers = shared_pool.decode_workers()
         self._running: deque[_Running] = deque()
 
     def teardown(self) -> None:
         shared_pool.release(self._limits)
+        self._guard.close()
 
     def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
         """Starts this file; hands on the oldest one in work once enough run ahead of it."""
