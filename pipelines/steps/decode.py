@@ -24,6 +24,7 @@ from featurizers.running.sharing import distinct
 from pipelines.build import Build
 from pipelines.facts.measured import measured
 from pipelines.keep import flac, jpeg
+from pipelines.metrics.counters import count_isolation
 from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
 from pipelines.products import PLACEMENT, WORDS, Stream
@@ -123,6 +124,7 @@ class DecodeMedia(beam.DoFn):
         while self._running:
             for output in self._finish():
                 yield _windowed(output)
+        count_isolation()
 
     def _start(self, running: _Running) -> None:
         try:
