@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from io import TextIOWrapper
 from typing import IO, Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from schemas.forms import embedded
-from schemas.forms.conversations import FormError
+from schemas.forms.errors import FormError, ManifestError, RowError
+from schemas.forms.faults import first_fault
+from schemas.forms.plain import plain, whole
+from schemas.forms.readers import READERS
 from schemas.forms.rows import own_form
 from schemas.forms.times import seconds_of
+from schemas.grid import seconds_to_ns
 from schemas.media import Modality
+from schemas.reasons import Reason
 
-_JSON_CELLS = ("conversations", "metadata")
-
-
-class ManifestError(ValueError):
-    """A manifest that cannot be read: `FILE:LINE: field: what is wrong`."""
+__all__ = [
+    "InputRow", "ManifestError", "ManifestRow", "RowError", "Turn", "first_fault", "manifest_row",
+    "manifest_rows", "read_manifest",
+]  # fmt: skip
+_AS_GIVEN = ("id", "media", "video", "audio", "image", "start", "end")
+_LATEST = Decimal(9_000_000_000)  # seconds: nanoseconds are 64-bit integers
 
 
 class Turn(BaseModel):
@@ -51,30 +51,37 @@ class ManifestRow(BaseModel):
     video: str | None = Field(default=None, min_length=1)
     audio: str | None = Field(default=None, min_length=1)
     image: str | None = Field(default=None, min_length=1)
-    start: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
-    end: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
+    start: Decimal | None = Field(default=None, ge=0, le=_LATEST, allow_inf_nan=False)
+    end: Decimal | None = Field(default=None, gt=0, le=_LATEST, allow_inf_nan=False)
     conversations: list[list[Turn]] = Field(default_factory=list)
     metadata: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("id", mode="before")
     @classmethod
     def _numeric_id(cls, value: object) -> object:
+        if isinstance(value, str):
+            return whole(value)
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("start", "end", mode="before")
     @classmethod
     def _decimal(cls, value: object) -> object:
-        """JSON and Parquet bring numbers, or text as annotations write times."""
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return Decimal(str(value))
-        return seconds_of(value) if isinstance(value, str) else value
+        """JSON and Parquet bring numbers, or times as annotations write them."""
+        return value if value is None else seconds_of(value)
 
     @field_validator("conversations", mode="before")
     @classmethod
     def _one_conversation_is_a_list_of_one(cls, value: object) -> object:
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            return [value]
-        return value
+        """Fields that are null come from a Parquet file, whose turns all have the same ones."""
+        if not isinstance(value, list):
+            return [] if value is None else value
+        talks = [value] if value and isinstance(value[0], dict) else value
+        return [[_said(turn) for turn in talk] if isinstance(talk, list) else talk for talk in talks]
+
+    @field_validator("metadata", mode="before")
+    @classmethod
+    def _none_is_empty(cls, value: object) -> object:
+        return {} if value is None else value
 
     @model_validator(mode="after")
     def _names_media(self) -> ManifestRow:
@@ -84,11 +91,19 @@ class ManifestRow(BaseModel):
             raise ValueError("names no media: give 'media', 'video', 'audio' or 'image'")
         if self.video and self.image:
             raise ValueError("give 'video' or 'image', not both")
-        if self.start is not None and self.end is not None and self.end <= self.start:
-            raise ValueError(f"'end' {self.end} does not lie after 'start' {self.start}")
+        start = self.start or Decimal(0)
+        if self.end is not None and seconds_to_ns(self.end) <= seconds_to_ns(start):
+            by = " by a nanosecond" if self.end > start else ""
+            raise ValueError(f"'end' {self.end} does not lie after 'start' {start}{by}")
         if self.image and not self.audio and (self.start is not None or self.end is not None):
             raise ValueError("an image alone has no 'start' or 'end'")
         return self
+
+
+def _said(turn: Any) -> Any:
+    if not isinstance(turn, dict):
+        return turn
+    return {name: value for name, value in turn.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,8 @@ class InputRow:
         media: uri of the file taken for whatever it holds, or None.
         named: uri a modality that the row asks for by name.
         start_ns, end_ns: the annotated span; both None: cut by clip length.
+        silent: the sound of a video is not wanted.
+        refusal: why it is no sample, known before any file is opened; it has no media then.
         signature: digest of all that decides what becomes of it; a row whose signature the ledger
             already holds need not be looked at again.
     """
@@ -112,6 +129,8 @@ class InputRow:
     end_ns: int | None = None
     conversations: tuple[tuple[Mapping[str, str], ...], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    silent: bool = False
+    refusal: tuple[Reason, str] | None = None
     signature: str = ""
 
     @property
@@ -127,109 +146,63 @@ class InputRow:
 
 
 def read_manifest(name: str, stream: IO[bytes]) -> Iterator[tuple[int, ManifestRow]]:
-    """(line, row) of a .jsonl, .json, .csv or .parquet manifest; elsewhere than in .jsonl and .csv a
-    line is the row's number from 1. Conversations may be in any form that `schemas.forms` knows.
+    """(line, row) of a .jsonl, .json, .csv, .tsv, .txt or .parquet manifest, in any form that `schemas.forms`
+    knows; in .json and .parquet a line is the row's number from 1.
 
     Raises:
         ManifestError: the first line that is not as it should be.
     """
-    suffix = name.rpartition(".")[2].lower()
-    rows = {"jsonl": _jsonl, "json": _json, "csv": _csv, "parquet": _parquet}[suffix](name, stream)
-    for line, values in rows:
-        yield line, manifest_row(f"{name}:{line}", values)
+    for line, row in manifest_rows(name, stream):
+        if isinstance(row, RowError):
+            raise row
+        yield line, row
+
+
+def manifest_rows(
+    name: str, stream: IO[bytes], suffix: str = ""
+) -> Iterator[tuple[int, ManifestRow | RowError]]:
+    """The same, with the error of a row in the row's place.
+
+    Args:
+        suffix: what the file is, where its name does not say it.
+
+    Raises:
+        ManifestError: no row of it, or none from some row on, can be read; or it holds none.
+    """
+    read = READERS[suffix or name.rpartition(".")[2].lower()]
+    line = 0
+    for line, values in read(name, stream):
+        try:
+            row = values if isinstance(values, RowError) else manifest_row(f"{name}:{line}", values)
+        except RowError as error:
+            row = error
+        yield line, row
+    if not line:
+        raise ManifestError(f"{name}: holds no rows")
 
 
 def manifest_row(place: str, values: Any) -> ManifestRow:
     """A row from what a file or a pipeline holds; `place` is for the message.
 
     Raises:
-        ManifestError: not as a row should be.
+        RowError: not as a row should be.
     """
     try:
-        return ManifestRow.model_validate(own_form(values))
+        return ManifestRow.model_validate(own_form(_plain_but_times(values)))
     except FormError as error:
-        raise ManifestError(f"{place}: {error}") from error
+        raise RowError(f"{place}: {error}") from error
     except ValidationError as error:
-        raise ManifestError(f"{place}: {first_fault(error)}") from error
+        raise RowError(f"{place}: {first_fault(error)}") from error
 
 
-def first_fault(error: ValidationError) -> str:
-    """The first thing that is wrong with a row, with its field."""
-    fault = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"field '{place}': {message}" if place else message
-
-
-def _jsonl(name: str, stream: IO[bytes]) -> Iterator[tuple[int, Any]]:
-    for line, raw in enumerate(stream, start=1):
-        if not raw.strip():
-            continue
+def _plain_but_times(values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    row: dict[str, Any] = {}
+    for name, value in values.items():
+        column = whole(str(name))
         try:
-            yield line, json.loads(raw, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise ManifestError(f"{name}:{line}: not a JSON object: {error}") from error
-
-
-def _json(name: str, stream: IO[bytes]) -> Iterator[tuple[int, Any]]:
-    """A list of rows, as LLaVA and VideoChat keep theirs."""
-    import ijson  # comes with [build]; readers of a corpus need no manifest
-
-    line = 0
-    try:
-        for line, values in enumerate(ijson.items(stream, "item", use_float=True), start=1):
-            yield line, values
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        fault = str(error).strip().partition("\n")[0]
-        raise ManifestError(f"{name}:{line + 1}: not a JSON list of rows: {fault}") from error
-    if not line:
-        raise ManifestError(f"{name}: holds no rows: want a JSON list of objects")
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _csv(name: str, stream: IO[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(TextIOWrapper(stream, encoding="utf-8-sig", newline=""), strict=True)
-    try:
-        for cells in reader:
-            if None in cells or None in cells.values():
-                raise ManifestError(
-                    f"{name}:{reader.line_num}: the row has another number of cells than the header"
-                )
-            yield (
-                reader.line_num,
-                {
-                    column: _csv_value(f"{name}:{reader.line_num}", column, cell)
-                    for column, cell in cells.items()
-                    if cell != ""
-                },
-            )
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ManifestError(f"{name}:{reader.line_num}: {error}") from error
-
-
-def _csv_value(place: str, column: str, cell: str) -> Any:
-    if column in ("start", "end"):
-        try:
-            return seconds_of(cell)
+            row[column] = value if column in _AS_GIVEN else plain(value)
         except ValueError as error:
-            raise ManifestError(f"{place}: field '{column}': {error}") from error
-    if column in _JSON_CELLS:
-        try:
-            return json.loads(cell, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise ManifestError(f"{place}: field '{column}': not JSON: {error}") from error
-    return cell
-
-
-def _parquet(name: str, stream: IO[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        # Read by this thread alone: schemas.tables.read_rows says why.
-        table = pq.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False)
-        yield from enumerate(embedded.rows(table, name), start=1)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ManifestError):
-            raise
-        raise ManifestError(f"{name}: not a Parquet file that can be read: {error}") from error
+            raise FormError(f"field '{column}': {error}") from error
+    return row

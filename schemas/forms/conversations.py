@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.forms.errors import FormError
+
 _SPEAKERS = {
     "human": "human",
     "user": "human",
@@ -27,10 +29,6 @@ _MARK = r"<(?:image|video|audio|speech)>"
 _AT_AN_END = re.compile(rf"\A(?:\s*{_MARK})+\s*|\s*(?:{_MARK}\s*)+\Z")
 _PARTS = {"image": "image", "image_url": "image", "video": "video", "video_url": "video", "audio": "audio",
           "audio_url": "audio", "input_audio": "audio"}  # fmt: skip
-
-
-class FormError(ValueError):
-    """A row that is of a known form, and not as that form has it; names the field."""
 
 
 @dataclass

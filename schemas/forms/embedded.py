@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.forms import cells
+
 SCHEME = "parquet://"
 
 
@@ -74,9 +76,9 @@ def rows(table: pq.ParquetFile, name: str) -> Iterator[dict[str, Any]]:
         for batch in table.iter_batches(
             batch_size=batch_size, row_groups=[group], columns=leaves, use_threads=False
         ):
-            columns = {column: batch.column(column).to_pylist() for column in batch.schema.names}
+            columns = {column: cells.values(batch.column(column)) for column in batch.schema.names}
             for place in range(batch.num_rows):
-                values = {column: cells[place] for column, cells in columns.items()}
+                values = {column: found[place] for column, found in columns.items()}
                 for column in unread - values.keys():
                     values[column] = {}
                 for column in media:

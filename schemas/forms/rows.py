@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.forms.conversations import (
-    FormError,
     Talk,
     is_questions,
     is_talk,
     questions_of,
     talk_of,
 )
+from schemas.forms.errors import FormError
 
 _MEDIA = ("video", "audio", "image")
 

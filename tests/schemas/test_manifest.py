@@ -39,14 +39,14 @@ def test_one_conversation_need_not_be_nested_and_other_columns_are_metadata() ->
         (b'{"media": 7}', "field 'media'"),
         (b'{"media": "x", "start": "soon"}', "field 'start'"),
         (b'{"media": "x", "start": -1}', "field 'start'"),
-        (b'{"media": "x", "start": NaN}', "NaN"),
+        (b'{"media": "x", "start": NaN}', "must be a number of seconds, 0 or more, not nan"),
         (b'{"media": "x", "start": true}', "field 'start'"),
         (b'{"media": "x", "start": 3, "end": 2}', "'end' 2"),
         (b'{"id": "x"}', "names no media"),
         (b'{"media": "x", "audio": "y"}', "either"),
         (b'{"media": "x", "conversations": [[{"from": "robot", "value": ""}]]}', "conversations.0.0.from"),
         (b'{"image": "x.jpg", "start": 1}', "image alone"),
-        (b"[1]", "valid dictionary"),
+        (b"[1]", "must be an object with named fields"),
         (b"{not json", "not a JSON object"),
         (b"\xff\xfe", "not a JSON object"),
     ],
@@ -60,7 +60,10 @@ def test_a_fault_names_file_line_and_field(line: bytes, fault: str) -> None:
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
-        (b"media,start\nx.mp4,soon\n", "m.csv:2: field 'start': 'soon'"),
+        (
+            b"media,start\nx.mp4,soon\n",
+            "m.csv:2: field 'start': must be a number of seconds, 0 or more, not 'soon'",
+        ),
         (b"media,metadata\nx.mp4,{\n", "m.csv:2: field 'metadata': not JSON"),
         (b"media,start\nx.mp4\n", "another number of cells"),
         (b"media\nx.mp4,1\n", "another number of cells"),
