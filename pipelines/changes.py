@@ -53,6 +53,8 @@ def sign(
                     "says": [row.conversations, row.metadata],
                     "versions": [version(uri) for uri in row.uris],
                     "made": made,
+                    **({"silent": True} if row.silent else {}),
+                    **({"refusal": row.refusal} if row.refusal else {}),
                 }
             ),
         )
@@ -113,7 +115,8 @@ def to_build(
         or not lost.isdisjoint(known["keys"])
     ]
     touched = {uri for row in open_rows for uri in row.uris}
-    return tuple(row for row in rows if touched.intersection(row.uris))
+    refused = {row.input for row in open_rows if row.refusal}
+    return tuple(row for row in rows if touched.intersection(row.uris) or row.input in refused)
 
 
 def check_columns(build: Build, rows: Sequence[InputRow], ledger: Ledger) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from decoders import DECODERS
 from pipelines.errors import UsageError
 from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
+from schemas.manifest import InputRow
+from schemas.media import Modality
 from schemas.reasons import Reason
 from signals.registry import versions
 
@@ -44,6 +46,8 @@ class Settings:
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
         dry_run: nothing is written.
         again: the corpus's own encoders and no others.
+        no_sound: sound is left out, and Whisper's column with it.
+        skip_bad_rows: a manifest's row that is wrong is rejected, not an error.
 
     Raises:
         UsageError: a decoder or a fit that does not exist; a language of words that nobody asked for.
@@ -75,6 +79,8 @@ class Settings:
     yes: bool = False
     dry_run: bool = False
     again: bool = False
+    no_sound: bool = False
+    skip_bad_rows: bool = False
 
     def __post_init__(self) -> None:
         for name, value, choices in (("decoder", self.decoder, DECODERS), ("fit", self.fit, FITS)):
@@ -94,7 +100,8 @@ class Settings:
         Raises:
             UsageError: no column, one twice, or a name that cannot be a shard member's.
         """
-        given = [("whisper", f"whisper:{self.whisper}")] if self.whisper != "none" else []
+        hears = self.whisper != "none" and not self.no_sound
+        given = [("whisper", f"whisper:{self.whisper}")] if hears else []
         given += [("clip", f"clip:{self.clip}")] if self.clip != "none" else []
         named = {name for name, _, _ in (text.partition("=") for text in self.encode)}
         given = [(name, spec) for name, spec in given if name not in named]
@@ -112,6 +119,16 @@ class Settings:
         if not given:
             raise UsageError("nothing to encode: give --whisper, --clip or --encode")
         return dict(given)
+
+    def heard(self, row: InputRow) -> InputRow:
+        """The row without its sound, where none is wanted."""
+        if not self.no_sound:
+            return row
+        named: dict[Modality, str] = {**row.named}
+        named.pop(Modality.AUDIO, None)
+        if row.uris and not (named or row.media):
+            return replace(row, named={}, refusal=(Reason.MISSING_MODALITY, "sound alone, and --no-sound"))
+        return replace(row, named=named, silent=True)
 
     def recorded(self) -> dict[str, Any]:
         """What shaped the corpus, for corpus.json; where it was run and from where is not part of it."""
@@ -131,6 +148,7 @@ class Settings:
             **({"audio_track": self.audio_track} if self.audio_track else {}),
             **({"signals": versions()} if self.signals else {}),
             **({"where": self.where} if self.where else {}),
+            **({"no_sound": True} if self.no_sound else {}),
         }
 
 

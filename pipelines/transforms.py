@@ -15,12 +15,14 @@ from pipelines.build_corpus import Graph, build_corpus
 from pipelines.changes import sign
 from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.metrics.progress import Progress
-from pipelines.settings import settings
+from pipelines.settings import Settings, settings
 from pipelines.steps.pack import PackShards, Slice, Slices
 from pipelines.storage.sources import input_row
 from schemas.corpus import shard_name
 from schemas.digest import digest
-from schemas.manifest import InputRow, manifest_row
+from schemas.forms.plain import plain
+from schemas.manifest import InputRow, RowError, manifest_row
+from schemas.reasons import Reason
 from schemas.rows import Row
 from schemas.shard import ShardWriter, tar_bytes
 from storage import files
@@ -61,7 +63,8 @@ class BuildCorpus(beam.PTransform):
     ) -> None:
         super().__init__()
         self._folder = files.absolute(fspath(media_root) if media_root is not None else ".")
-        self._build = prepare(settings(output=fspath(output), **options), Progress(None))
+        self._asked = settings(output=fspath(output), **options)
+        self._build = prepare(self._asked, Progress(None))
         for line in self._build.cautions():
             warnings.warn(line, stacklevel=2)
 
@@ -74,7 +77,7 @@ class BuildCorpus(beam.PTransform):
         inputs = (
             rows
             | "One window" >> beam.WindowInto(GlobalWindows())
-            | "Read rows" >> beam.ParDo(_ReadRow(self._folder, self._build))
+            | "Read rows" >> beam.ParDo(_ReadRow(self._folder, self._build, self._asked))
         )
         return build_corpus(inputs, self._build)
 
@@ -87,15 +90,22 @@ class BuildCorpus(beam.PTransform):
 class _ReadRow(beam.DoFn):
     """A row, named and signed as a launcher does it."""
 
-    def __init__(self, folder: str, build: Build) -> None:
+    def __init__(self, folder: str, build: Build, asked: Settings) -> None:
         self._folder = folder
+        self._asked = asked
         self._products = build.products
         self._clip_ns = build.clip_ns
 
     def process(self, values: dict[str, Any]) -> Iterable[InputRow]:
-        name = f"row:{digest(values)[:16]}"
-        row = input_row(name, self._folder, manifest_row(name, values))
-        return sign([row], self._products, self._clip_ns)
+        name = f"row:{digest(plain(values))[:16]}"
+        given = {column: value for column, value in values.items() if value is not None}
+        try:
+            row = input_row(name, self._folder, manifest_row(name, given))
+        except RowError as error:
+            if not self._asked.skip_bad_rows:
+                raise
+            row = InputRow(input=name, id=name, refusal=(Reason.BAD_ROW, str(error)))
+        return sign([self._asked.heard(row)], self._products, self._clip_ns)
 
 
 @beam.typehints.with_input_types(tuple[str, Members])

@@ -20,9 +20,10 @@ from schemas.media import Modality
 from schemas.reasons import Reason
 
 __all__ = [
-    "InputRow", "ManifestError", "ManifestRow", "RowError", "Turn", "first_fault", "manifest_row",
+    "NO_MEDIA", "InputRow", "ManifestError", "ManifestRow", "RowError", "Turn", "first_fault", "manifest_row",
     "manifest_rows", "read_manifest",
 ]  # fmt: skip
+NO_MEDIA = "names no media"
 _AS_GIVEN = ("id", "media", "video", "audio", "image", "start", "end")
 _LATEST = Decimal(9_000_000_000)  # seconds: nanoseconds are 64-bit integers
 
@@ -88,7 +89,7 @@ class ManifestRow(BaseModel):
         if self.media and (self.video or self.audio or self.image):
             raise ValueError("give either 'media' or 'video', 'audio', 'image'")
         if not (self.media or self.video or self.audio or self.image):
-            raise ValueError("names no media: give 'media', 'video', 'audio' or 'image'")
+            raise ValueError(f"{NO_MEDIA}: give 'media', 'video', 'audio' or 'image'")
         if self.video and self.image:
             raise ValueError("give 'video' or 'image', not both")
         start = self.start or Decimal(0)

@@ -21,6 +21,7 @@ class Stage(enum.StrEnum):
 class Reason(enum.StrEnum):
     """The class of a rejection."""
 
+    BAD_ROW = "bad_row"  # a manifest's row that is wrong, with --skip-bad-rows
     NOT_FOUND = "not_found"
     UNREADABLE = "unreadable"  # permissions, I/O errors
     EMPTY_FILE = "empty_file"

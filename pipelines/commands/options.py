@@ -93,6 +93,14 @@ class BuildOptions(PipelineOptions):
             help="which sound of media with several: its number, from 1, or language (the main one)",
         )
         parser.add_argument(
+            "--no-sound", action="store_true", help="leave out the sound of every input, and Whisper with it"
+        )
+        parser.add_argument(
+            "--skip-bad-rows",
+            action="store_true",
+            help="a manifest's rows that are wrong go into the ledger as bad_row, and the others are built",
+        )
+        parser.add_argument(
             "--decoder", choices=DECODERS, default="pyav", help="what gives pixels (%(default)s)"
         )
         parser.add_argument(
@@ -173,7 +181,8 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="media file, folder, glob, manifest (.jsonl .json .csv .parquet) or tar of raw media",
+        help="media file, folder, glob, tar of raw media, or manifest: .jsonl .json .csv .tsv .txt .parquet, "
+        "- for standard input",
     )
     BuildOptions._add_argparse_args(parser)
     given, beams = parse_with_beam(parser, argv)

@@ -98,7 +98,7 @@ def launch(
         def shown() -> AbstractContextManager[object]:
             return bar(progress) if bar else nullcontext()
 
-        return carry_out(lambda: look(asked, prepare(asked, progress)), beams, warn, shown)
+        return carry_out(lambda: look(asked, prepare(asked, progress), warn), beams, warn, shown)
 
 
 def carry_out(
@@ -151,13 +151,16 @@ def _overtaken(build: Build) -> bool:
     return latest_number(build.output) != (build.parent.state if build.parent else 0)
 
 
-def look(asked: Settings, build: Build) -> Job:
+def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda line: None) -> Job:
     """Which inputs the SOURCEs hold, and which of them the corpus does not settle.
 
     Raises:
         UsageError, ManifestError, StorageError.
     """
-    given = {row.input: row for row in read_sources(asked.sources, build.output)}  # what two name is one
+    found = read_sources(
+        asked.sources, build.output, store=build.cache.root, skip_bad_rows=asked.skip_bad_rows, say=warn
+    )
+    given = {row.input: asked.heard(row) for row in found}  # what two name is one
     ledger = read_ledger(build.output, build.parent)
     if asked.mirror:
         build = replace(

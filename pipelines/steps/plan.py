@@ -35,13 +35,13 @@ class PlanSamples(beam.PTransform):
         self._clip_ns = clip_ns
         self._frame_at = frame_at
 
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.pvalue.DoOutputsTuple:
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> dict[str, beam.PCollection]:
         uris = beam.FlatMap(lambda row: [(uri, row) for uri in row.uris])
         by_uri = {
             "rows": inputs["rows"] | "Uris of rows" >> uris.with_output_types(tuple[str, InputRow]),
             "probes": inputs["probes"],
         }
-        return (
+        planned = (
             by_uri
             | "Rows meet probes" >> beam.CoGroupByKey()
             | "By input" >> beam.FlatMap(_by_input).with_output_types(tuple[str, Piece])
@@ -51,6 +51,9 @@ class PlanSamples(beam.PTransform):
             .with_output_types(Part | AccountOfInput, parts=Part, rejected=AccountOfInput)
             .with_outputs(PARTS, REJECTED)
         )
+        refused = inputs["rows"] | "Refused" >> beam.FlatMap(_refused).with_output_types(AccountOfInput)
+        rejected = [planned[REJECTED], refused] | "Rejected" >> beam.Flatten()
+        return {PARTS: planned[PARTS], REJECTED: rejected}
 
 
 @beam.typehints.with_input_types(Part)
@@ -61,6 +64,11 @@ class MergeRows(beam.PTransform):
     def expand(self, parts: beam.PCollection) -> beam.PCollection:
         merged = beam.MapTuple(lambda identity, rows: merge(rows)).with_output_types(PlannedSample)
         return parts | beam.GroupByKey() | merged
+
+
+def _refused(row: InputRow) -> Iterator[AccountOfInput]:
+    if row.refusal:
+        yield row.input, InputOutcome(rejection=Rejection(Stage.SOURCE, *row.refusal))
 
 
 def _by_input(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tuple[str, Piece]]:
@@ -161,6 +169,10 @@ def _media(row: InputRow, probed: Mapping[str, Probed]) -> dict[Modality, Source
         for modality in _holds(info):
             if not (modality is Modality.IMAGE and info.video):  # of an animation, the motion
                 media.setdefault(modality, Source(whole, probed[whole].sha256))
+    if row.silent and Modality.AUDIO in media:
+        del media[Modality.AUDIO]
+        if not media:
+            raise MediaError(Reason.MISSING_MODALITY, f"{whole} holds sound alone, which is not wanted")
     return media
 
 

@@ -9,47 +9,17 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from pipelines.errors import StorageError
-from pipelines.storage import parquet_cells
+from pipelines.storage import parquet_cells, tars, unpack
+from pipelines.storage.tars import TarMember
 from schemas.forms import embedded
 from schemas.reasons import MediaError, Reason
 from storage import files
 from storage.errors import translated
 
-TAR_SCHEME = "tar://"
 _READ_BYTES = 16 << 20
-
-
-class TarMember(NamedTuple):
-    """One file of a WebDataset tar; as a uri `tar://MEMBER::TAR`, fsspec's notation."""
-
-    name: str
-    tar: str
-
-    @property
-    def uri(self) -> str:
-        return f"{TAR_SCHEME}{self.name}::{self.tar}"
-
-    @classmethod
-    def parse(cls, uri: str) -> TarMember:
-        name, _, tar = uri.removeprefix(TAR_SCHEME).rpartition("::")
-        return cls(name, tar)
-
-
-@lru_cache(maxsize=16)
-def tar_extents(tar: str) -> dict[str, tuple[int, int]]:
-    """Member -> (offset, size) of its content; reads headers only where the file can seek.
-
-    Raises:
-        tarfile.TarError: not an uncompressed tar.
-        FileNotFoundError, PermissionError, StorageError: it cannot be read.
-    """
-    with files.open_read(tar) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-        return {member.name: (member.offset_data, member.size) for member in archive if member.isfile()}
 
 
 def version(uri: str) -> str:
@@ -115,7 +85,7 @@ def sha256(path: str) -> str:
 
 def _file_of(uri: str) -> str:
     """The file that holds it."""
-    if uri.startswith(TAR_SCHEME):
+    if uri.startswith(tars.SCHEME):
         return TarMember.parse(uri).tar
     return embedded.Cell.parse(uri).file if uri.startswith(embedded.SCHEME) else uri
 
@@ -133,16 +103,20 @@ def _download(uri: str, path: Path) -> None:
     if uri.startswith(embedded.SCHEME):
         path.write_bytes(parquet_cells.read(embedded.Cell.parse(uri), version(uri)))
         return
-    if not uri.startswith(TAR_SCHEME):
+    if not uri.startswith(tars.SCHEME):
         files.download(uri, str(path))
         return
     member = TarMember.parse(uri)
-    extents = tar_extents(member.tar)
-    if member.name not in extents:
+    tar = unpack.plain(member.tar)
+    members = tars.read_archive(tar).members
+    if member.name not in members:
         raise FileNotFoundError(f"{member.tar} holds no member {member.name}")
-    offset, left = extents[member.name]
+    offset, left, sparse = members[member.name]
     with path.open("wb") as copy:
-        while left and (part := files.read_range(member.tar, offset, min(left, _READ_BYTES))):
+        if sparse:
+            copy.writelines(tars.read_sparse(tar, member.name))
+            return
+        while left and (part := files.read_range(tar, offset, min(left, _READ_BYTES))):
             copy.write(part)
             offset, left = offset + len(part), left - len(part)
     if left:

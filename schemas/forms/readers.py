@@ -7,6 +7,7 @@ holds a row, or a batch of a Parquet file, at a time. In .json and .parquet a li
 from __future__ import annotations
 
 import csv
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from typing import IO, Any
@@ -35,6 +36,8 @@ def _lines(name: str, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             raise ManifestError(f"{name}:{line}: longer than {_LONGEST >> 20} MiB: want a row a line")
         if line == 1 and raw.startswith(_OTHER_UNICODE):
             raise ManifestError(f"{name}: is UTF-16: save it as UTF-8")
+        if line == 1:
+            raw = raw.removeprefix(BOM_UTF8)
         if raw.strip():
             yield line, raw
 

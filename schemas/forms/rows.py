@@ -15,6 +15,7 @@ from schemas.forms.conversations import (
 from schemas.forms.errors import FormError
 
 _MEDIA = ("video", "audio", "image")
+_FILE_NAME = "file_name"  # as Hugging Face's imagefolder, audiofolder and videofolder call it
 
 
 def own_form(values: Any) -> Any:
@@ -40,9 +41,20 @@ def own_form(values: Any) -> Any:
         row["conversations"] = questions_of(row.pop("QA"), "QA")
     if talk.system:
         row.setdefault("system", "\n".join(talk.system))
+    if not any(row.get(name) for name in ("media", *_MEDIA)):
+        _take_file_names(row)
     for modality in _MEDIA:
         _one(row, modality, talk.media.get(modality, []))
     return row
+
+
+def _take_file_names(row: dict[str, Any]) -> None:
+    """`file_name`, or `video_file_name` and the like."""
+    for modality in _MEDIA:
+        if isinstance(row.get(f"{modality}_{_FILE_NAME}"), str):
+            row[modality] = row.pop(f"{modality}_{_FILE_NAME}")
+    if isinstance(row.get(_FILE_NAME), str) and not any(row.get(modality) for modality in _MEDIA):
+        row["media"] = row.pop(_FILE_NAME)
 
 
 def _one(row: dict[str, Any], modality: str, said: list[str]) -> None:

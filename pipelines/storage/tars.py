@@ -1,0 +1,137 @@
+"""Archives of media: their members, without what they leave unsaid."""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from functools import lru_cache
+from posixpath import dirname, normpath
+from posixpath import join as below
+from typing import IO, NamedTuple
+
+from storage import files
+
+SCHEME = "tar://"
+_LONGEST_HEADER = 8 << 20  # bytes of one extended header: real ones hold names
+_MOST_HOLES = 100  # times its tar
+_TAR = re.compile(r"::(?=/|[a-zA-Z][-a-zA-Z0-9+.]*://)")
+
+
+class TarMember(NamedTuple):
+    """One file of a tar; as a uri `tar://MEMBER::TAR`, fsspec's notation."""
+
+    name: str
+    tar: str
+
+    @property
+    def uri(self) -> str:
+        return f"{SCHEME}{self.name}::{self.tar}"
+
+    @classmethod
+    def parse(cls, uri: str) -> TarMember:
+        """A tar has an absolute path or a uri, and either may hold `::` too."""
+        named = uri.removeprefix(SCHEME)
+        if begin := _TAR.search(named):
+            return cls(named[: begin.start()], named[begin.end() :])
+        name, _, tar = named.rpartition("::")
+        return cls(name, tar)
+
+
+class Extent(NamedTuple):
+    """Where a member's content lies in its tar; that of a sparse one has holes, which only tarfile fills."""
+
+    offset: int
+    size: int
+    sparse: bool = False
+
+
+class Archive(NamedTuple):
+    """Member -> its content, of those that are whole; `fault`: what is wrong with the rest, or nothing."""
+
+    members: dict[str, Extent]
+    fault: str = ""
+
+
+@lru_cache(maxsize=16)
+def read_archive(tar: str) -> Archive:
+    """The members of a tar, read by their headers alone where the file can seek.
+
+    A hard or symbolic link to a member is that member under another name; other links are left out. What
+    comes after the first header that is none is lost: `fault` says so.
+
+    Raises:
+        tarfile.TarError: not an uncompressed tar, from its first byte on.
+        FileNotFoundError, PermissionError, StorageError: it cannot be read.
+    """
+    members: dict[str, Extent] = {}
+    links: dict[str, str] = {}
+    fault = ""
+    with files.open_read(tar) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        with tarfile.open(fileobj=_Headers(stream), mode="r:") as archive:  # type: ignore[call-overload]
+            try:
+                for member in _in_order(archive):
+                    if member.islnk() or member.issym():
+                        links[member.name] = _target(member)
+                    elif member.isfile() and _is_whole(member, size):
+                        members[member.name] = Extent(member.offset_data, member.size, member.issparse())
+                    elif member.isfile():
+                        fault = f"the content of {member.name} is not there"
+                stream.seek(archive.offset)
+                if any(stream.read(tarfile.BLOCKSIZE)):  # tarfile takes what is no header for the end
+                    raise tarfile.ReadError(f"no header at byte {archive.offset}")
+            except (tarfile.TarError, ValueError, OverflowError) as error:
+                fault = fault or f"it cannot be read on: {error}"
+    for name, target in links.items():
+        if target in members:
+            members.setdefault(name, members[target])
+    return Archive(members, fault)
+
+
+def _in_order(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """A header may say that its member has a size below zero: then they would come for ever."""
+    end = -1
+    while member := archive.next():
+        if member.offset <= end or member.size < 0:
+            raise tarfile.ReadError("a member of less than no bytes")
+        end = member.offset
+        archive.members.clear()  # type: ignore[attr-defined]  # it would keep every header
+        yield member
+
+
+def _is_whole(member: tarfile.TarInfo, size: int) -> bool:
+    if member.issparse():  # what it stores is known when it is read; a hole may be claimed to be of any size
+        return member.size <= _MOST_HOLES * size
+    return member.offset_data + member.size <= size
+
+
+def _target(member: tarfile.TarInfo) -> str:
+    return member.linkname if member.islnk() else normpath(below(dirname(member.name), member.linkname))
+
+
+def read_sparse(tar: str, name: str) -> Iterator[bytes]:
+    """The content of a sparse member, holes filled.
+
+    Raises:
+        tarfile.TarError, OSError, StorageError: it cannot be read.
+    """
+    with files.open_read(tar) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+        content: IO[bytes] | None = archive.extractfile(name)
+        while content and (part := content.read(1 << 20)):
+            yield part
+
+
+class _Headers:
+    """A file of which no header makes tarfile read more than a header may hold."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return self._stream.read(size)
