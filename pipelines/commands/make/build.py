@@ -49,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
 def _rehearse(asked: Settings, beams: PipelineOptions) -> int:
     adopt(beams, options.warn)
     with web.guarded(frozenset(web.hosts(asked.named))):
-        job = look(asked, prepare(asked, Progress(None)))
+        job = look(asked, prepare(asked, Progress(None)), options.warn)
     for row in job.build.dropped:
         print(f"would leave: {row['input']}")
     lacking = sum(row.input in job.named for row in job.rows)

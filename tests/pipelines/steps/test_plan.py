@@ -25,6 +25,7 @@ def test_rows_are_cut_into_spans_and_what_cannot_be_is_accounted_for() -> None:
         InputRow(input="whole", id="whole", media="/v"),
         InputRow(input="late", id="late", media="/v", start_ns=9 * SECOND_NS),
         InputRow(input="bad", id="bad", media="/b"),
+        InputRow(input="wrong", id="wrong", refusal=(Reason.BAD_ROW, "field 'start': …")),
     ]
 
     def spans(parts: list[tuple[str, PlannedSample]]) -> None:
@@ -36,6 +37,7 @@ def test_rows_are_cut_into_spans_and_what_cannot_be_is_accounted_for() -> None:
         assert {name: outcome.rejection.reason for name, outcome in accounts} == {
             "late": Reason.SPAN_OUT_OF_RANGE,
             "bad": Reason.NOT_MEDIA,
+            "wrong": Reason.BAD_ROW,
         }
 
     with in_process() as pipeline:
