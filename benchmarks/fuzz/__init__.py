@@ -1,1 +1,1 @@
-"""Hostile bytes, made by coverage (atheris), for what reads bytes here: bitstreams, edit lists, the wire."""
+"""Hostile bytes, made by coverage (atheris), for what reads bytes here: media, wire, manifests, archives."""

@@ -1,9 +1,9 @@
 """Ten minutes of one target, or of each.
 
-    python -m benchmarks.fuzz [bitstream|edit_list|message] --seconds 600
+    python -m benchmarks.fuzz [bitstream|edit_list|message|manifest|tar|sidecar] --seconds 600
 
 Ends with 1 where a target raises what it may not, hangs for 20 s or crashes; the input lies in --keep. Those
-that mattered are in tests/decoders/fuzz. Needs the extra `fuzz`.
+that mattered are in tests/decoders/fuzz and tests/pipelines/storage/fuzz. Needs the extra `fuzz`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from pathlib import Path
 
 import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-with atheris.instrument_imports(include=["decoders"]):
-    from benchmarks.fuzz.targets import TARGETS
+with atheris.instrument_imports(include=["decoders", "schemas", "pipelines.storage", "tarfile"]):
+    from benchmarks.fuzz.intake import INTAKE
+    from benchmarks.fuzz.targets import TARGETS as DECODERS
 
-KEPT = Path(__file__).parents[2] / "tests" / "decoders" / "fuzz"
+TARGETS = DECODERS | INTAKE
+TESTS = Path(__file__).parents[2] / "tests"
+KEPT = (TESTS / "decoders" / "fuzz", TESTS / "pipelines" / "storage" / "fuzz")
 
 
 def main() -> None:
@@ -37,7 +40,7 @@ def main() -> None:
         raise SystemExit(any(codes))
     corpus = asked.keep / asked.target
     corpus.mkdir(parents=True, exist_ok=True)
-    kept = [str(folder) for folder in (KEPT / asked.target,) if folder.is_dir()]
+    kept = [str(folder) for folder in (where / asked.target for where in KEPT) if folder.is_dir()]
     limits = [f"-max_total_time={asked.seconds}", "-timeout=20", "-rss_limit_mb=4096", "-max_len=4096"]
     limits.append(f"-artifact_prefix={asked.keep}/{asked.target}-")
     atheris.Setup([sys.argv[0], *limits, str(corpus), *kept], TARGETS[asked.target])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from benchmarks.fuzz.held import Held
 from decoders.limits import Limits
 from decoders.probe import probe
 from decoders.processes import wire
@@ -97,20 +97,6 @@ def message(data: bytes) -> None:
 
 def _clip(buffers: list[memoryview]) -> Callable[[dict[str, object]], object]:
     return lambda header: wire.unpack_clip(GRID, header, buffers)
-
-
-class Held:
-    """A path at which the bytes lie while the block runs."""
-
-    def __init__(self, content: bytes) -> None:
-        self._descriptor = os.memfd_create("fuzz")
-        os.write(self._descriptor, content)
-
-    def __enter__(self) -> str:
-        return f"/proc/self/fd/{self._descriptor}"
-
-    def __exit__(self, *exception: object) -> None:
-        os.close(self._descriptor)
 
 
 def seed() -> tuple[bytes, int]:
