@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from posixpath import dirname, normpath
 from posixpath import join as below
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from storage import files
 
@@ -71,7 +71,7 @@ def read_archive(tar: str) -> Archive:
     with files.open_read(tar) as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
-        with tarfile.open(fileobj=_Headers(stream), mode="r:") as archive:  # type: ignore[call-overload]
+        with _opened(_Headers(stream)) as archive:
             try:
                 for member in _in_order(archive):
                     if member.islnk() or member.issym():
@@ -104,8 +104,19 @@ def _in_order(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 def _is_whole(member: tarfile.TarInfo, size: int) -> bool:
     if member.issparse():  # what it stores is known when it is read; a hole may be claimed to be of any size
-        return member.size <= _MOST_HOLES * size
+        parts: Any = member.sparse
+        return member.size <= _MOST_HOLES * size and _in_turn(parts, member.size)
     return member.offset_data + member.size <= size
+
+
+def _in_turn(parts: Sequence[tuple[int, int]], size: int) -> bool:
+    """Whether (offset, size) follow one another: tarfile would look for ever for what lies in none."""
+    end = 0
+    for offset, length in parts:
+        if length < 0 or (length and offset < end):
+            return False
+        end = offset + length if length else end
+    return end <= size
 
 
 def _target(member: tarfile.TarInfo) -> str:
@@ -118,10 +129,21 @@ def read_sparse(tar: str, name: str) -> Iterator[bytes]:
     Raises:
         tarfile.TarError, OSError, StorageError: it cannot be read.
     """
-    with files.open_read(tar) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-        content: IO[bytes] | None = archive.extractfile(name)
-        while content and (part := content.read(1 << 20)):
-            yield part
+    with files.open_read(tar) as stream, _opened(_Headers(stream)) as archive:
+        for member in _in_order(archive):
+            if member.name == name and member.issparse():
+                content: IO[bytes] | None = archive.extractfile(member)
+                while content and (part := content.read(1 << 20)):
+                    yield part
+                return
+
+
+def _opened(stream: Any) -> tarfile.TarFile:
+    """tarfile takes numbers in the first headers for what they are not."""
+    try:
+        return tarfile.open(fileobj=stream, mode="r:")
+    except (ValueError, OverflowError) as error:
+        raise tarfile.ReadError(str(error)) from error
 
 
 class _Headers:
