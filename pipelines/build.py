@@ -22,6 +22,8 @@ from pipelines.settings import Settings
 from pipelines.states.commit import latest
 from pipelines.states.migrate import is_version_1, migrate
 from pipelines.storage.cache import Cache
+from pipelines.storage.listing import spelled
+from pipelines.uris import Shown, roots_of
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
 from schemas.rows import Row
 from schemas.state import ANNOTATIONS, BASE, State
@@ -83,7 +85,9 @@ class Build:
     @cached_property
     def members(self) -> Members:
         fingerprints = {name: column.fingerprint for name, column in self.facts.columns.items()}
-        return Members(self.output, self.products, self.cache, fingerprints, self.facts.layers)
+        sources = (*self.facts.sources, *(self.parent.sources if self.parent else ()))
+        shown = Shown(self.facts.options.get("uris", "full"), roots_of(sources))
+        return Members(self.output, self.products, self.cache, fingerprints, self.facts.layers, shown)
 
     def cautions(self) -> Iterator[str]:
         """What a user should hear before the work begins."""
@@ -173,7 +177,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
             asked.recorded(),
             described,
             layers_of(products, parent),
-            tuple(map(files.absolute, asked.sources)),
+            tuple(map(spelled, asked.sources)),
         ),
         kept=tuple(kept),
         parent=parent,

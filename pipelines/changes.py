@@ -32,7 +32,11 @@ def read_ledger(output: str, state: State | None) -> Ledger:
 
 
 def sign(
-    rows: Iterable[InputRow], products: Products, clip_ns: int, where: str | None = None
+    rows: Iterable[InputRow],
+    products: Products,
+    clip_ns: int,
+    where: str | None = None,
+    uris: str = "full",
 ) -> tuple[InputRow, ...]:
     """The rows with their signatures: what they say, their files' versions, what is made of them."""
     rows = list(rows)
@@ -42,7 +46,8 @@ def sign(
         found = versions[uri]
         return str(found.reason) if isinstance(found, MediaError) else found
 
-    made = digest([products.names(), clip_ns, PROBE_VERSION, *([where] if where else [])])
+    others = [*([where] if where else []), *([uris] if uris != "full" else [])]
+    made = digest([products.names(), clip_ns, PROBE_VERSION, *others])
     return tuple(
         replace(
             row,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipelines.errors import StorageError
 from pipelines.placement import AudioPlacement, FramePlacement, from_bytes
 from pipelines.products import PLACEMENT, STREAM_OF, WORDS, Product, Products, Stream
 from pipelines.records import Fresh, Lying, Place, PlannedSample
 from pipelines.storage.cache import Cache
+from pipelines.uris import Shown
 from schemas.digest import digest
 from schemas.grid import Grid, ns_to_seconds
 from schemas.rows import Row
@@ -69,6 +70,7 @@ class Members:
 
     Args:
         layers: name -> the products that lie in it.
+        shown: what a sample's record says of where its media lie.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class Members:
         cache: Cache,
         fingerprints: Mapping[str, str],
         layers: Mapping[str, Sequence[str]],
+        shown: Shown = Shown(),  # noqa: B008 (it never changes)
     ) -> None:
         self._output = output
         self._products = products
         self._cache = cache
         self._fingerprints = fingerprints
+        self._shown = shown
         self.layers = {name: frozenset(products) for name, products in layers.items()}
 
     def content(self, sample: PlannedSample, layer: str) -> str:
@@ -100,7 +104,10 @@ class Members:
             "media": media,
             "products": self.made(layer),
         }
-        return digest(identity | ({"id": sample.id, "record": SAMPLE_VERSION} if base else {}))
+        if base:
+            identity |= {"id": sample.id, "record": SAMPLE_VERSION}
+            identity |= {} if self._shown.how == "full" else {"uris": self._shown.how}
+        return digest(identity)
 
     def made(self, layer: str) -> list[str]:
         """What two builds must share for a layer of one to stand in the other."""
@@ -265,7 +272,7 @@ class Members:
             id=sample.id,
             span=sample.span,
             steps=len(masks.audio),
-            media=sample.media,
+            media={m: replace(source, uri=self._shown(source.uri)) for m, source in sample.media.items()},
             frame_times=masks.frame_times,
             audio_mask=masks.audio,
             visual_mask=masks.visual,

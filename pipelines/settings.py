@@ -10,6 +10,7 @@ from typing import Any
 
 from decoders import DECODERS
 from pipelines.errors import UsageError
+from pipelines.uris import URIS
 from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
 from schemas.manifest import InputRow
 from schemas.media import Modality
@@ -47,6 +48,7 @@ class Settings:
         dry_run: nothing is written.
         again: the corpus's own encoders and no others.
         no_sound: sound is left out, and Whisper's column with it.
+        uris: what KEY.json says of where media lie: one of pipelines.uris.URIS.
         skip_bad_rows: a manifest's row that is wrong is rejected, not an error.
 
     Raises:
@@ -81,9 +83,14 @@ class Settings:
     again: bool = False
     no_sound: bool = False
     skip_bad_rows: bool = False
+    uris: str = "full"
 
     def __post_init__(self) -> None:
-        for name, value, choices in (("decoder", self.decoder, DECODERS), ("fit", self.fit, FITS)):
+        for name, value, choices in (
+            ("decoder", self.decoder, DECODERS),
+            ("fit", self.fit, FITS),
+            ("uris", self.uris, URIS),
+        ):
             if value not in choices:
                 raise UsageError(f"{name} {value!r} is none of {', '.join(choices)}")
         if self.language and not self.transcribe:
@@ -149,6 +156,7 @@ class Settings:
             **({"signals": versions()} if self.signals else {}),
             **({"where": self.where} if self.where else {}),
             **({"no_sound": True} if self.no_sound else {}),
+            **({"uris": self.uris} if self.uris != "full" else {}),
         }
 
 

@@ -105,7 +105,7 @@ class _ReadRow(beam.DoFn):
             if not self._asked.skip_bad_rows:
                 raise
             row = InputRow(input=name, id=name, refusal=(Reason.BAD_ROW, str(error)))
-        return sign([self._asked.heard(row)], self._products, self._clip_ns)
+        return sign([self._asked.heard(row)], self._products, self._clip_ns, self._asked.uris)
 
 
 @beam.typehints.with_input_types(tuple[str, Members])

@@ -52,7 +52,7 @@ FLOORS = {
     "pipelines": [
         "errors",
         "storage",
-        "metrics records placement",
+        "metrics records placement uris",
         "states",
         "products settings",
         "tasks",

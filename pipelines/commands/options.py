@@ -23,6 +23,7 @@ from pipelines.settings import (
     size,
     sound_track,
 )
+from pipelines.uris import URIS
 from schemas.grid import FrameAt
 
 
@@ -94,6 +95,12 @@ class BuildOptions(PipelineOptions):
         )
         parser.add_argument(
             "--no-sound", action="store_true", help="leave out the sound of every input, and Whisper with it"
+        )
+        parser.add_argument(
+            "--uris",
+            choices=URIS,
+            default="full",
+            help="where media lie, as KEY.json says it: all, the name below the SOURCE, a hash (%(default)s)",
         )
         parser.add_argument(
             "--skip-bad-rows",
@@ -206,7 +213,7 @@ def _again(sources: tuple[str, ...], given: BuildOptions) -> Settings:
             raise UsageError("--again takes one corpus: favor-data build --again OUT")
         (output,), sources = sources, ()
     values.pop("again")
-    if others := set(values) - {"retry", "cache", "accelerator", "mirror", "yes", "dry_run"}:
+    if others := set(values) - {"retry", "cache", "accelerator", "mirror", "yes", "dry_run", "skip_bad_rows"}:
         option = f"--{min(others).replace('_', '-')}"
         raise UsageError(f"--again takes what shaped {output} from there: leave out {option}")
     return recorded_settings(output, sources=sources, **values)

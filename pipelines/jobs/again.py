@@ -55,6 +55,8 @@ def recorded_settings(
         audio_track=said.get("audio_track", ""),
         signals="signals" in said,
         where=said.get("where"),
+        no_sound=said.get("no_sound", False),
+        uris=said.get("uris", "full"),
         retry=retry,
         cache=cache,
         accelerator=accelerator,

@@ -169,7 +169,7 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
             facts=replace(build.facts, mirrored=True),
         )
     kept = not_removed(given.values(), ledger, build.parent)
-    rows = sign(kept, build.products, build.clip_ns, asked.where)
+    rows = sign(kept, build.products, build.clip_ns, asked.where, asked.uris)
     if asked.where:
         parts = build.parent.index if build.parent else ()
         measured = {name for of in (asked.recorded().get("signals") or {}).values() for name in of}

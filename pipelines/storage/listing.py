@@ -13,6 +13,7 @@ from pipelines.errors import StorageError, UsageError
 from pipelines.storage.walk import Apart, Found, is_hidden, walk
 from storage import files
 
+STANDARD_INPUT = "-"
 _WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -48,6 +49,13 @@ def local(uri: str) -> str:
         plain = unquote(path)
         return path if plain != path and Path(path).exists() else plain
     return os.path.expanduser(uri) if uri.startswith("~") and files.is_local(uri) else uri  # noqa: PTH111
+
+
+def spelled(source: str) -> str:
+    """A SOURCE as another command, in another folder, names it."""
+    if source == STANDARD_INPUT or not files.is_local(source):  # a remote folder ends in a slash
+        return source
+    return files.absolute(local(source))
 
 
 def place(uri: str) -> str:

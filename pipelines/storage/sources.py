@@ -10,7 +10,7 @@ from functools import cache
 from typing import IO
 
 from pipelines.storage import unpack
-from pipelines.storage.listing import SourceError, find, local
+from pipelines.storage.listing import STANDARD_INPUT, SourceError, find, local
 from pipelines.storage.manifests import MANIFESTS, Manifests, input_row, is_metadata, suffix_of
 from pipelines.storage.raw_tars import tar_rows
 from pipelines.storage.walk import Found
@@ -20,7 +20,6 @@ from schemas.reasons import Reason
 from storage import files
 
 __all__ = ["SourceError", "input_row", "read_sources"]
-STANDARD_INPUT = "-"
 
 
 def read_sources(

@@ -15,6 +15,8 @@ from storage import files
 
 SCHEME = "tar://"
 _LONGEST_HEADER = 8 << 20  # bytes of one extended header: real ones hold names
+# What tarfile raises besides where a header's numbers are none, or headers stand on one another.
+_ODD = (ValueError, OverflowError, LookupError, RecursionError)
 _MOST_HOLES = 100  # times its tar
 _TAR = re.compile(r"::(?=/|[a-zA-Z][-a-zA-Z0-9+.]*://)")
 
@@ -83,7 +85,7 @@ def read_archive(tar: str) -> Archive:
                 stream.seek(archive.offset)
                 if any(stream.read(tarfile.BLOCKSIZE)):  # tarfile takes what is no header for the end
                     raise tarfile.ReadError(f"no header at byte {archive.offset}")
-            except (tarfile.TarError, ValueError, OverflowError) as error:
+            except (tarfile.TarError, *_ODD) as error:
                 fault = fault or f"it cannot be read on: {error}"
     for name, target in links.items():
         if target in members:
@@ -130,19 +132,21 @@ def read_sparse(tar: str, name: str) -> Iterator[bytes]:
         tarfile.TarError, OSError, StorageError: it cannot be read.
     """
     with files.open_read(tar) as stream, _opened(_Headers(stream)) as archive:
-        for member in _in_order(archive):
-            if member.name == name and member.issparse():
-                content: IO[bytes] | None = archive.extractfile(member)
-                while content and (part := content.read(1 << 20)):
-                    yield part
-                return
+        try:
+            for member in _in_order(archive):
+                if member.name == name and member.issparse():
+                    content: IO[bytes] | None = archive.extractfile(member)
+                    while content and (part := content.read(1 << 20)):
+                        yield part
+                    return
+        except _ODD as error:
+            raise tarfile.ReadError(str(error)) from error
 
 
 def _opened(stream: Any) -> tarfile.TarFile:
-    """tarfile takes numbers in the first headers for what they are not."""
     try:
         return tarfile.open(fileobj=stream, mode="r:")
-    except (ValueError, OverflowError) as error:
+    except _ODD as error:
         raise tarfile.ReadError(str(error)) from error
 
 
