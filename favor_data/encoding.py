@@ -37,8 +37,8 @@ class ClipEncoder:
         """The clip's features step by step, the same as a build's.
 
         Returns:
-            `array` float16: pictures [steps, tokens, width], sound [steps, 25, width]; zero where the clip's
-            mask is 0.
+            `array` float16: pictures [steps, tokens, width], sound [steps, 25, width], zero where the clip's
+            mask is 0; or rows of the encoder's own rate (`featurizer.rate`).
 
         Raises:
             ModelUnavailable: the weights cannot be had.
@@ -48,6 +48,9 @@ class ClipEncoder:
         mask = clip.audio_mask if sound else clip.visual_mask
         if not mask.any():
             raise UsageError(f"{clip!r} has no {'sound' if sound else 'pictures'} to encode")
+        if sound and self.featurizer.rate is not None:
+            assert clip.sound is not None
+            return self._encoder.encode([clip.sound])[0]
         made, rows = self._sound(clip) if sound else self._pictures(clip)
         array = made.array[rows]
         array[~mask] = 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from schemas.features import Fingerprint
+from schemas.features import Fingerprint, Rate
 from schemas.media import FrameTransform, Modality
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Features:
     """What an encoder made of one input.
 
     Attributes:
-        array: float16, first axis the input's steps (sound) or frames (pictures).
+        array: float16, first axis the input's steps (sound), frames (pictures) or rows of their own `rate`.
     """
 
     array: npt.NDArray[np.float16]
@@ -106,6 +106,12 @@ class Featurizer(abc.ABC):
         Raises:
             ModelUnavailable: the weights cannot be found or fetched.
         """
+
+    @property
+    def rate(self) -> Rate | None:
+        """When the rows of what it makes lie; None: they are the grid's steps. Also part of the fingerprint's
+        options."""
+        return None
 
     def frame_transform(self) -> FrameTransform | None:
         """uint8 [H, W, 3] RGB -> uint8 [size, size, 3], numpy and Pillow only; None for sound.

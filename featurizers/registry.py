@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from featurizers.audio.beats import BeatsFeaturizer
 from featurizers.errors import ModelUnavailable
 from featurizers.featurizer import Arithmetic, Encoder, Featurizer
 from featurizers.running import arithmetic
@@ -32,6 +33,7 @@ class Settings:
     fit: str = "crop"
     clip_tokens: str = "patch"
     prompt: str = ""
+    audio_tail: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Kind:
 
 def _load_whisper(featurizer: WhisperFeaturizer) -> Encoder:
     from featurizers.whisper.encoder import load
+
+    return load(featurizer)
+
+
+def _load_beats(featurizer: BeatsFeaturizer) -> Encoder:
+    from featurizers.audio.beats_encoder import load
 
     return load(featurizer)
 
@@ -74,6 +82,9 @@ def _vision(described: type[ClipFeaturizer] | type[SiglipFeaturizer] | type[EvaF
 
 _OWN = {
     "whisper": Kind(lambda model, given: WhisperFeaturizer(model, given.arithmetic), _load_whisper),
+    "beats": Kind(
+        lambda model, given: BeatsFeaturizer(model, given.arithmetic, given.audio_tail), _load_beats
+    ),
     "clip": _vision(ClipFeaturizer),
     "siglip": _vision(SiglipFeaturizer),
     "eva": _vision(EvaFeaturizer),
@@ -99,6 +110,7 @@ def resolve(
     fit: str = "crop",
     clip_tokens: str = "patch",
     prompt: str = "",
+    audio_tail: bool = False,
     gpu_workers: bool = False,
 ) -> Featurizer:
     """The featurizer of one column ("whisper:large-v2", "clip:random:vit-b-32").
@@ -111,8 +123,9 @@ def resolve(
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: auto, float32, bfloat16 or float16.
         fit: crop, squash or favor (pictures).
-        clip_tokens: patch, cls or pool:NxN (pictures).
+        clip_tokens: patch, cls, all or pool:NxN (pictures).
         prompt: what a Q-Former reads beside the picture (InstructBLIP).
+        audio_tail: sound as FAVOR's and video-SALMONN's code hears it, with its padding.
         gpu_workers: other machines, which have NVIDIA GPUs, do the work.
 
     Raises:
@@ -124,7 +137,7 @@ def resolve(
         raise ModelUnavailable(
             f"column {column!r}: {spec!r} is not KIND:MODEL with KIND one of {', '.join(kinds())}"
         )
-    return kinds()[kind].describe(model, Settings(chosen, fit, clip_tokens, prompt))
+    return kinds()[kind].describe(model, Settings(chosen, fit, clip_tokens, prompt, audio_tail))
 
 
 def load_transcriber(transcription: Transcription, encoder: Encoder) -> Transcriber:

@@ -34,6 +34,24 @@ class Fingerprint:
         return digest(asdict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """When the rows of a column lie that are not the grid's steps: row i of a sample covers
+    [i `every_ns`, i `every_ns` + `length_ns`) from its span's start on."""
+
+    every_ns: int
+    length_ns: int
+
+    def options(self) -> dict[str, int]:
+        """As a fingerprint's options, and so corpus.json, have it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Rate | None:
+        """Inverse of `options`; None: the column's rows are the grid's steps."""
+        return cls(options["every_ns"], options["length_ns"]) if "every_ns" in options else None
+
+
 def cache_key(source: str, stream: str, grid: Grid | None, fingerprint: str) -> str:
     """SHA-256, hex, of one span (None: the whole) of one stream of one file under one featurizer.
 

@@ -16,7 +16,15 @@ from featurizers.featurizer import Fetch
 from schemas.digest import digest
 
 _HUB_TIMEOUT_S = 10
-_OPTIONAL = ("preprocessor_config.json",)
+_OPTIONAL = (
+    "preprocessor_config.json",
+    # The tokenizer of InstructBLIP's Q-Former, for prompts.
+    "qformer_tokenizer/tokenizer.json",
+    "qformer_tokenizer/tokenizer_config.json",
+    "qformer_tokenizer/special_tokens_map.json",
+    "qformer_tokenizer/added_tokens.json",
+    "qformer_tokenizer/vocab.txt",
+)
 _WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -45,7 +53,8 @@ def files_digest(paths: list[Path]) -> str:
 
 
 def folder(model: str) -> Path:
-    """The directory of a transformers checkpoint: a local one, or the Hugging Face cache's snapshot.
+    """The directory of a transformers checkpoint: a local one, or the Hugging Face cache's snapshot of an id, or
+    of `ID@REVISION` (a branch, a tag, a commit).
 
     A model that is already in the cache is taken as it is, without asking the hub.
 
@@ -56,7 +65,7 @@ def folder(model: str) -> Path:
     if path.is_dir():
         weight_files(path)
         return path
-    if path.exists() or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", model):
+    if path.exists() or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w./-]+)?", model):
         raise ModelUnavailable(f"{model!r} is neither a directory nor a Hugging Face id")
     return _hub_folder(model)
 
@@ -109,11 +118,14 @@ def weight_files(path: Path) -> list[Path]:
 
 @functools.lru_cache(maxsize=32)
 def _hub_folder(model: str) -> Path:
-    from huggingface_hub import constants, hf_hub_download, snapshot_download
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import hf_hub_download as download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RemoteEntryNotFoundError
 
+    name, _, revision = model.partition("@")
+    hf_hub_download = functools.partial(download, name, revision=revision or None)
     try:
-        cached = Path(hf_hub_download(model, "config.json", local_files_only=True)).parent
+        cached = Path(hf_hub_download("config.json", local_files_only=True)).parent
         weight_files(cached)
         return cached
     except (LocalEntryNotFoundError, HFValidationError, ModelUnavailable):
@@ -121,16 +133,19 @@ def _hub_folder(model: str) -> Path:
     mend = "give a local directory, set HF_HOME to a cache that holds it, or use random:SIZE"
     try:
         _ping(constants.ENDPOINT)
-        fetched = Path(hf_hub_download(model, "config.json", etag_timeout=_HUB_TIMEOUT_S)).parent
-        for name in _OPTIONAL + _WEIGHTS:
+        fetched = Path(hf_hub_download("config.json", etag_timeout=_HUB_TIMEOUT_S)).parent
+        for file in _OPTIONAL + _WEIGHTS:
             try:
-                hf_hub_download(model, name, etag_timeout=_HUB_TIMEOUT_S)
+                hf_hub_download(file, etag_timeout=_HUB_TIMEOUT_S)
             except RemoteEntryNotFoundError:
                 continue
-            if name.endswith(".index.json"):
-                stem, _, suffix = name.removesuffix(".index.json").rpartition(".")
-                snapshot_download(model, allow_patterns=f"{stem}-*.{suffix}", etag_timeout=_HUB_TIMEOUT_S)
-            if name in _WEIGHTS:
+            if file.endswith(".index.json"):
+                stem, _, suffix = file.removesuffix(".index.json").rpartition(".")
+                shards = f"{stem}-*.{suffix}"
+                snapshot_download(
+                    name, revision=revision or None, allow_patterns=shards, etag_timeout=_HUB_TIMEOUT_S
+                )
+            if file in _WEIGHTS:
                 break
         weight_files(fetched)
     except (HFValidationError, OSError) as error:

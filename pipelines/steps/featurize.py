@@ -39,7 +39,7 @@ class Featurize(beam.PTransform):
         super().__init__()
         self._namespace = encoder_namespace(column)
         self._handler = FeaturizerHandler(featurizer, load, free_cores, self._namespace)
-        self._write = WriteFeatures(cache, progress)
+        self._write = WriteFeatures(cache, progress, on_grid=featurizer.rate is None)
 
     def expand(self, inputs: beam.PCollection) -> beam.PCollection:
         return (
@@ -57,11 +57,15 @@ class Featurize(beam.PTransform):
 @beam.typehints.with_input_types(Encoded)
 @beam.typehints.with_output_types(Outcome)
 class WriteFeatures(beam.DoFn):
-    """(Slot, Features | EncodingFailed) -> Outcome a sample."""
+    """(Slot, Features | EncodingFailed) -> Outcome a sample.
 
-    def __init__(self, cache: Cache, progress: Progress) -> None:
+    Rows of their own rate (`on_grid` False) are stored as they are; the grid's are spread over its steps.
+    """
+
+    def __init__(self, cache: Cache, progress: Progress, on_grid: bool = True) -> None:
         self._cache = cache
         self._progress = progress
+        self._on_grid = on_grid
 
     def process(self, element: Encoded) -> Iterator[Outcome]:
         slot, made = element
@@ -76,4 +80,5 @@ class WriteFeatures(beam.DoFn):
             yield sample, rejection
 
     def _store(self, slot: Slot, made: Features) -> None:
-        self._cache.put(slot.key, "npy", npy_bytes(slot.placement.spread(made.array)))
+        array = slot.placement.spread(made.array) if self._on_grid else made.array
+        self._cache.put(slot.key, "npy", npy_bytes(array))

@@ -1,0 +1,1 @@
+"""Encoders of sound beside Whisper: BEATs, and Hugging Face's audio models."""
