@@ -10,10 +10,13 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from featurizers.audio.beats import BeatsFeaturizer
+from featurizers.audio.hugging_face import HuggingFaceAudioFeaturizer
 from featurizers.errors import ModelUnavailable
 from featurizers.featurizer import Arithmetic, Encoder, Featurizer
 from featurizers.running import arithmetic
 from featurizers.vision.clip import ClipFeaturizer
+from featurizers.vision.description import VisionFeaturizer
+from featurizers.vision.hugging_face import HuggingFaceVisionFeaturizer
 from featurizers.vision.qformer import EvaFeaturizer, QFormerFeaturizer
 from featurizers.vision.siglip import SiglipFeaturizer
 from featurizers.vision.tokens import Tokens
@@ -55,13 +58,19 @@ def _load_whisper(featurizer: WhisperFeaturizer) -> Encoder:
     return load(featurizer)
 
 
+def _load_audio(featurizer: HuggingFaceAudioFeaturizer) -> Encoder:
+    from featurizers.audio.hugging_face_encoder import load
+
+    return load(featurizer)
+
+
 def _load_beats(featurizer: BeatsFeaturizer) -> Encoder:
     from featurizers.audio.beats_encoder import load
 
     return load(featurizer)
 
 
-def _load_vision(featurizer: ClipFeaturizer | SiglipFeaturizer | EvaFeaturizer) -> Encoder:
+def _load_vision(featurizer: VisionFeaturizer) -> Encoder:
     from featurizers.vision.encoder import load
 
     return load(featurizer)
@@ -73,7 +82,7 @@ def _load_qformer(featurizer: QFormerFeaturizer) -> Encoder:
     return load(featurizer)
 
 
-def _vision(described: type[ClipFeaturizer] | type[SiglipFeaturizer] | type[EvaFeaturizer]) -> Kind:
+def _vision(described: type[VisionFeaturizer]) -> Kind:
     return Kind(
         lambda model, given: described(model, given.arithmetic, given.fit, Tokens.parse(given.clip_tokens)),
         _load_vision,
@@ -82,15 +91,17 @@ def _vision(described: type[ClipFeaturizer] | type[SiglipFeaturizer] | type[EvaF
 
 _OWN = {
     "whisper": Kind(lambda model, given: WhisperFeaturizer(model, given.arithmetic), _load_whisper),
-    "beats": Kind(
-        lambda model, given: BeatsFeaturizer(model, given.arithmetic, given.audio_tail), _load_beats
-    ),
     "clip": _vision(ClipFeaturizer),
     "siglip": _vision(SiglipFeaturizer),
     "eva": _vision(EvaFeaturizer),
+    "vision": _vision(HuggingFaceVisionFeaturizer),
     "qformer": Kind(
         lambda model, given: QFormerFeaturizer(model, given.arithmetic, given.fit, prompt=given.prompt),
         _load_qformer,
+    ),
+    "audio": Kind(lambda model, given: HuggingFaceAudioFeaturizer(model, given.arithmetic), _load_audio),
+    "beats": Kind(
+        lambda model, given: BeatsFeaturizer(model, given.arithmetic, given.audio_tail), _load_beats
     ),
 }
 

@@ -91,7 +91,7 @@ class BeatsEncoder:
     def _forward(self, part: Sequence[npt.NDArray[Any]], size: int) -> Tensor:
         waves = upload(part, (size, len(part[0])), self._tower.arithmetic.device)
         hidden = self._tower(torch.stack([filterbank(wave) for wave in waves]))
-        return hidden.unflatten(1, (-1, BANDS_OF_PATCHES))
+        return hidden.reshape(size, -1, BANDS_OF_PATCHES, self._tower.width)
 
 
 def filterbank(wave: Tensor) -> Tensor:
@@ -134,7 +134,8 @@ class _Layer:
 
     def _gate(self, query: Tensor) -> Tensor:
         """[rows, heads, length, 1]: by how much a query takes the bias into account."""
-        gates = F.linear(query, self.gate_weight, self.gate_bias).unflatten(-1, (2, 4)).sum(-1)
+        gates = F.linear(query, self.gate_weight, self.gate_bias)
+        gates = gates.reshape(*query.shape[:-1], 2, 4).sum(-1)
         update, reset = torch.sigmoid(gates).chunk(2, dim=-1)
         return update * (reset * self.gate_scale - 1) + 2
 

@@ -53,8 +53,8 @@ def files_digest(paths: list[Path]) -> str:
 
 
 def folder(model: str) -> Path:
-    """The directory of a transformers checkpoint: a local one, or the Hugging Face cache's snapshot of an id, or
-    of `ID@REVISION` (a branch, a tag, a commit).
+    """The directory of a transformers checkpoint: a local one, or the Hugging Face cache's snapshot of an id,
+    or of `ID@REVISION` (a branch, a tag, a commit).
 
     A model that is already in the cache is taken as it is, without asking the hub.
 

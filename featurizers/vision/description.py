@@ -19,7 +19,7 @@ from schemas.features import Fingerprint
 from schemas.media import FrameTransform, Modality
 
 if TYPE_CHECKING:
-    from featurizers.vision.tower import VisionTower
+    from featurizers.vision.tower import Tower
 
 FITS = ("crop", "squash", "favor")
 BATCH_CPU, BATCH_GPU = 8, 256
@@ -56,7 +56,7 @@ class VisionFeaturizer(Featurizer):
         """The vision tower's part of config.json, the family's defaults filled in."""
 
     @abc.abstractmethod
-    def tower(self, preprocessing: Preprocessing) -> VisionTower:
+    def tower(self, preprocessing: Preprocessing) -> Tower:
         """The loaded tower."""
 
     def weights_digest(self) -> str:

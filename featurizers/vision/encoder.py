@@ -32,7 +32,7 @@ def load(featurizer: VisionFeaturizer) -> VisionEncoder:
     side = pre.size // tower.patch
     if tokens.grid is not None and max(tokens.grid) > side:
         raise ModelUnavailable(f"{tokens}: {model!r} has only {side}x{side} patches")
-    classes = tower.class_token is not None
+    classes = tower.has_class_token
     if tokens.kind == "cls" and not classes:
         raise ModelUnavailable(f"cls: {model!r} has no class token; choose patch, all or pool:NxN")
 

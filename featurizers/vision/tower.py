@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,23 @@ from torch import Tensor
 from featurizers.featurizer import Arithmetic
 from featurizers.running.transfer import upload
 from featurizers.running.transformer import Block, Linear, Norm, through
+
+
+class Tower(Protocol):
+    """What an encoder needs to know of one. `width` is d, `patch` pixels."""
+
+    @property
+    def patch(self) -> int: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def has_class_token(self) -> bool: ...
+
+    def __call__(self, frames: Sequence[npt.NDArray[np.uint8]], size: int) -> Tensor:
+        """[size, (1 +) patches, d] last hidden state of [side, side, 3] frames, 0 to 255."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,6 +47,10 @@ class VisionTower:
     first_norm: Norm | None
     blocks: Sequence[Block]
     last_norm: Norm | None
+
+    @property
+    def has_class_token(self) -> bool:
+        return self.class_token is not None
 
     @property
     def width(self) -> int:
