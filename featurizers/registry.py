@@ -90,7 +90,9 @@ def _vision(described: type[VisionFeaturizer]) -> Kind:
 
 
 _OWN = {
-    "whisper": Kind(lambda model, given: WhisperFeaturizer(model, given.arithmetic), _load_whisper),
+    "whisper": Kind(
+        lambda model, given: WhisperFeaturizer(model, given.arithmetic, given.audio_tail), _load_whisper
+    ),
     "clip": _vision(ClipFeaturizer),
     "siglip": _vision(SiglipFeaturizer),
     "eva": _vision(EvaFeaturizer),

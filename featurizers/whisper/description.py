@@ -13,7 +13,8 @@ from featurizers.featurizer import Arithmetic, Featurizer, Fetch
 from featurizers.running import checkpoints
 from featurizers.running.untrained import MayBeUntrained, untrained_digest
 from featurizers.whisper import download
-from schemas.features import Fingerprint
+from schemas.features import Fingerprint, Rate
+from schemas.grid import STEP_NS
 from schemas.media import Modality
 
 BATCH_CPU, BATCH_GPU = 1, 32
@@ -65,10 +66,13 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
         model: an openai-whisper name, a `.pt` file, a faster-whisper (CTranslate2) directory, or
             `random:SIZE`.
         arithmetic: resolved device and dtype.
+        tail: as FAVOR's code hears it: cut at 30 s, and all 1500 vectors of the padded window are kept, also
+            those after the sound's end: [60, 25, d].
     """
 
     model: str
     arithmetic: Arithmetic
+    tail: bool = False
     kind: ClassVar[str] = "whisper"
     modality: ClassVar[Modality] = Modality.AUDIO
 
@@ -80,6 +84,10 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
                 )
         elif self.model not in _SHAPES:
             self._own_path()
+
+    @property
+    def rate(self) -> Rate | None:
+        return Rate(STEP_NS, STEP_NS) if self.tail else None
 
     def path(self) -> Path:
         """The file that holds the weights: a `.pt`, or a directory's model.bin. Named models are fetched.
@@ -104,7 +112,8 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
         return download.to_fetch(self.model) if self.model in _SHAPES else None
 
     def fingerprint(self) -> Fingerprint:
-        return Fingerprint(self.kind, self._weights_digest(), "log-mel-30s-1", self.arithmetic.dtype)
+        options = {"tail": True, **self.rate.options()} if self.rate else {}
+        return Fingerprint(self.kind, self._weights_digest(), "log-mel-30s-1", self.arithmetic.dtype, options)
 
     def _weights_digest(self) -> str:
         if self.size is not None:

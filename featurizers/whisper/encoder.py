@@ -47,18 +47,21 @@ def load(featurizer: WhisperFeaturizer) -> WhisperEncoder:
     arithmetic = featurizer.arithmetic
     if featurizer.size is not None:
         dims = ModelDimensions(**untrained_dimensions(featurizer.size))
-        return WhisperEncoder(weights.untrained_tensor, dims, arithmetic)
+        return WhisperEncoder(weights.untrained_tensor, dims, arithmetic, featurizer.tail)
     path = featurizer.path()
     dims, state = weights.read(path)
-    return WhisperEncoder(StateTensors(str(path), state, "encoder."), dims, arithmetic)
+    return WhisperEncoder(StateTensors(str(path), state, "encoder."), dims, arithmetic, featurizer.tail)
 
 
 class WhisperEncoder:
     """A loaded encoder. Several threads may share one."""
 
-    def __init__(self, tensors: Tensors, dims: ModelDimensions, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, tensors: Tensors, dims: ModelDimensions, arithmetic: Arithmetic, tail: bool = False
+    ) -> None:
         width = dims.n_audio_state
         self.arithmetic = arithmetic
+        self.tail = tail
         self.mels: int = dims.n_mels
         self.row_shape = (dims.n_audio_ctx, width)
         self.batches = FixedBatches(BATCH_CPU if arithmetic.device == "cpu" else BATCH_GPU)
@@ -82,7 +85,7 @@ class WhisperEncoder:
             self.last_norm = build.norm("ln_post")
 
     def encode(self, inputs: Sequence[npt.NDArray[Any]]) -> list[Features]:
-        """float32 [n] -> float16 [ceil(n / 8000), 25, d], each."""
+        """float32 [n] -> float16 [ceil(n / 8000), 25, d], with its tail [60, 25, d], each."""
         for waveform in inputs:
             if waveform.dtype != np.float32 or waveform.ndim != 1:
                 found = f"{waveform.dtype} {list(waveform.shape)}"
@@ -91,6 +94,8 @@ class WhisperEncoder:
             return self._encode(inputs)
 
     def _encode(self, inputs: Sequence[npt.NDArray[Any]]) -> list[Features]:
+        if self.tail:
+            inputs = [waveform[:SAMPLES_PER_WINDOW] for waveform in inputs]
         windows = [
             [w[at : at + SAMPLES_PER_WINDOW] for at in range(0, len(w), SAMPLES_PER_WINDOW)] for w in inputs
         ]
@@ -134,7 +139,11 @@ class WhisperEncoder:
         return [_filled(there, rows, self.row_shape) for there, rows in zip(known, encoded, strict=True)]
 
     def _on_grid(self, samples: int, vectors: Vectors, parts: list[Vectors | None]) -> Vectors:
-        steps = -(-samples // SAMPLES_PER_STEP)
+        steps = (
+            len(parts) * self.row_shape[0] // VECTORS_PER_STEP
+            if self.tail
+            else -(-samples // SAMPLES_PER_STEP)
+        )
         if len(vectors) < len(parts):
             vectors = np.stack([self._silent() if part is None else part for part in parts])
         flat = vectors.reshape(-1, self.row_shape[1])[: steps * VECTORS_PER_STEP]

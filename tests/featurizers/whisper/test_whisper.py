@@ -74,6 +74,22 @@ def test_same_as_bare_whisper_on_speech_longer_than_a_window(tiny_en, bare_model
     assert cosines(features.array[1:], truth[:-1]) < 0.9  # a shift of one step is seen
 
 
+@pytest.mark.parametrize("seconds", [4.4, 34])
+def test_the_tail_is_the_padded_window_whole(tiny_en, bare_model, speech, seconds):
+    """All 1500 vectors of the first 30 s, also those after the sound's end."""
+    waveform = np.tile(speech[0][0], 6)[: int(16_000 * seconds)]
+    featurizer = resolve("whisper", f"whisper:{tiny_en}", device="cpu", dtype="float32", audio_tail=True)
+    assert featurizer.rate.every_ns == 500_000_000
+    (features,) = load(featurizer).encode([waveform])
+    truth = bare(bare_model, waveform[:480_000]).reshape(60, 25, 384)
+    assert features.array.shape == truth.shape
+    assert cosines(features.array, truth) >= 0.999
+    assert cosines(features.array[1:], truth[:-1]) < 0.98  # a shift of one step is seen
+    plain = resolve("whisper", f"whisper:{tiny_en}", device="cpu", dtype="float32")
+    assert plain.fingerprint().options == {}
+    assert plain.fingerprint().digest != featurizer.fingerprint().digest
+
+
 def test_a_silent_window_is_what_the_bare_encoder_makes_of_zeros(tiny_en, bare_model, speech):
     encoder = load(resolve("whisper", f"whisper:{tiny_en}", device="cpu", dtype="float32"))
     waveform = np.concatenate([np.zeros(480_000, np.float32), speech[0][0]])
