@@ -45,9 +45,10 @@ def decode_clips(
     threads: int = 1,
     gpu: int = 0,
     audio_track: str = "",
+    first_channel: bool = False,
 ) -> Iterator[DecodedClip]:
     """Decode `requests`, yielded in order of their spans' starts; `gpu` is nvdec's, `audio_track` as
-    decoders/timeline/choice.py has it.
+    decoders/timeline/choice.py has it; `first_channel`: that of the sound alone.
 
     Pictures and sound are read side by side, each no further than the clip at hand needs, so memory
     does not grow with the media's length.
@@ -70,7 +71,8 @@ def decode_clips(
             pictures = Pictures(file, timeline, limits, threads, decoder, gpu)
             stack.enter_context(closing(pictures.want(ordered, transforms)))
         if any(request.audio for request in ordered):
-            sounds = Sounds(stack.enter_context(open_media(file, limits)), timeline, limits)
+            container = stack.enter_context(open_media(file, limits))
+            sounds = Sounds(container, timeline, limits, first_channel)
             sounds.want(ordered)
         for index, request in enumerate(ordered):
             frames = pictures.clip(index) if pictures and request.frames else None
@@ -246,10 +248,12 @@ class Pictures:
 class Sounds:
     """Hands every span its waveform."""
 
-    def __init__(self, container: InputContainer, timeline: Timeline, limits: Limits) -> None:
+    def __init__(
+        self, container: InputContainer, timeline: Timeline, limits: Limits, first_channel: bool = False
+    ) -> None:
         self.undecodable = False
         self._timeline = timeline
-        self.reader = SoundReader(container, timeline, limits)
+        self.reader = SoundReader(container, timeline, limits, first_channel)
         self._blocks = self.reader.sounds()
         self._position: int | None = None
         self._waiting: list[tuple[int, ClipRequest]] = []

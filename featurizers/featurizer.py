@@ -50,11 +50,27 @@ class Features:
         return f"<Features {self.array.dtype} {list(self.array.shape)}>"
 
 
+@dataclass(frozen=True, repr=False)
+class Asked:
+    """Frames, and the questions that are asked about them (of an encoder that `asks`)."""
+
+    frames: npt.NDArray[Any]
+    questions: tuple[str, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """As an array has it."""
+        return int(self.frames.nbytes)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
 class Encoder(Protocol):
     """Loaded weights. Several threads may share one."""
 
-    def encode(self, inputs: Sequence[npt.NDArray[Any]]) -> list[Features]:
-        """Features of each input, in order; what one input gives does not depend on the others.
+    def encode(self, inputs: Sequence[Any]) -> list[Features]:
+        """Features of each input, an array or Asked, in order; what one gives does not depend on others.
 
         Raises:
             ValueError: an input of the wrong shape or dtype, or features that are not finite.
@@ -89,6 +105,8 @@ class Featurizer(abc.ABC):
     arithmetic: Arithmetic
     kind: ClassVar[str]
     modality: ClassVar[Modality]
+    asks: ClassVar[bool] = False
+    """Whether its inputs are `Asked`: it reads a sample's questions beside the frames."""
 
     @property
     @abc.abstractmethod

@@ -17,7 +17,7 @@ from featurizers.running import arithmetic
 from featurizers.vision.clip import ClipFeaturizer
 from featurizers.vision.description import VisionFeaturizer
 from featurizers.vision.hugging_face import HuggingFaceVisionFeaturizer
-from featurizers.vision.qformer import EvaFeaturizer, QFormerFeaturizer
+from featurizers.vision.qformer import EvaFeaturizer, PromptedFeaturizer, QFormerFeaturizer
 from featurizers.vision.siglip import SiglipFeaturizer
 from featurizers.vision.tokens import Tokens
 from featurizers.whisper.description import Transcription, WhisperFeaturizer
@@ -82,6 +82,12 @@ def _load_qformer(featurizer: QFormerFeaturizer) -> Encoder:
     return load(featurizer)
 
 
+def _load_prompted(featurizer: PromptedFeaturizer) -> Encoder:
+    from featurizers.vision.qformer_encoder import load_prompted
+
+    return load_prompted(featurizer)
+
+
 def _vision(described: type[VisionFeaturizer]) -> Kind:
     return Kind(
         lambda model, given: described(model, given.arithmetic, given.fit, Tokens.parse(given.clip_tokens)),
@@ -100,6 +106,10 @@ _OWN = {
     "qformer": Kind(
         lambda model, given: QFormerFeaturizer(model, given.arithmetic, given.fit, prompt=given.prompt),
         _load_qformer,
+    ),
+    "prompted": Kind(
+        lambda model, given: PromptedFeaturizer(model, given.arithmetic, given.fit, prompt=given.prompt),
+        _load_prompted,
     ),
     "audio": Kind(lambda model, given: HuggingFaceAudioFeaturizer(model, given.arithmetic), _load_audio),
     "beats": Kind(

@@ -23,6 +23,7 @@ from loaders.memory import empty
 from loaders.opening import CorpusError, columns_of, open_table, passing
 from loaders.storage import Bytes, Storage
 from schemas.corpus import CORPUS_NAME, Column
+from schemas.features import Rate
 from schemas.media import Modality
 from schemas.state import ANNOTATIONS, KEPT
 from storage import files
@@ -65,7 +66,7 @@ class Corpus:
     def __getstate__(self) -> dict[str, Any]:
         names = ("root", "storage", "cache", "state", "columns", "unknown")
         state = {**{name: self.__dict__[name] for name in names}, "mapped": self._mapped}
-        known = {name: self.__dict__[name] for name in ("sound_columns",) if name in self.__dict__}
+        known = {name: self.__dict__[name] for name in ("sound_columns", "rates") if name in self.__dict__}
         return state | known
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -119,6 +120,12 @@ class Corpus:
         if not columns:
             raise CorpusError(f"{self.root}/{CORPUS_NAME} does not say which columns are sound")
         return frozenset(name for name, column in columns.items() if column.modality == Modality.AUDIO)
+
+    @cached_property
+    def rates(self) -> Mapping[str, Rate]:
+        """When the rows of columns lie that are not on the grid."""
+        columns = columns_of(self.storage, self.columns)
+        return {name: rate for name, column in columns.items() if (rate := Rate.of(column.options))}
 
     def key(self, row: int) -> str:
         return str(self._keys[row])

@@ -139,7 +139,14 @@ class Readings:
         if item.sound is None:
             return treated(sample, item, sound_columns)
         others, other_row = self._place(item.sound)
-        return treated(sample, item, sound_columns, others[other_row], others.corpus.sound_columns)
+        return treated(
+            sample,
+            item,
+            sound_columns,
+            others[other_row],
+            others.corpus.sound_columns,
+            others.corpus.rates,
+        )
 
     def fetch(self, batch: Batch) -> None:
         """Brings what the readings of a batch need, and what it names ahead: from far away all at once."""

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from loaders.extent import ExtentError, array
 from loaders.schedule.pairing import MATCHING_QUESTIONS
 from loaders.schedule.phase import Item, Treatment
+from schemas.sample import questions_of
 
 Conversation = Sequence[Mapping[str, str]]
 
@@ -25,7 +26,8 @@ class TrainingSample:
         steps: number of 0.5 s steps.
         span_ns: [start, end) in the media's own time.
         features: column -> float16 tensor: sound [steps, 25, width], pictures [steps, tokens, width],
-            a still picture [1, tokens, width].
+            a still picture [1, tokens, width]; a column with times of its own [rows, tokens, width]. Of what
+            was made for each question, that of the one that this pass drew.
         audio_mask, visual_mask: bool [steps].
         frame_times: seconds of each step's frame in the media's time; None: missing.
         conversations: all of them; `conversation`: the one that this pass drew, None where there is none.
@@ -83,6 +85,7 @@ def decode(
     conversations, metadata = _annotations(record, content)
     asked = item.treatment in (Treatment.MATCH, Treatment.MISMATCH)  # then the number is a question's
     drawn = None if item.conversation is None or asked else conversations[item.conversation]
+    features = {column: _answering(value, conversations, drawn) for column, value in features.items()}
     return TrainingSample(
         key=key,
         id=record["id"],
@@ -108,12 +111,14 @@ def treated(
     sound_columns: Collection[str],
     other: TrainingSample | None = None,
     others_columns: Collection[str] = (),
+    own_times: Collection[str] = (),
 ) -> TrainingSample:
     """What `item` makes of its sample.
 
     Args:
         sound_columns: the features that come from sound.
-        other: the sample whose sound it gets; `others_columns`: those of it that come from sound.
+        other: the sample whose sound it gets; `others_columns`: those of it that come from sound;
+            `own_times`: those whose rows are no steps, and stay whole.
     """
     if item.treatment is Treatment.NO_SOUND:
         features = {name: value for name, value in sample.features.items() if name not in sound_columns}
@@ -126,7 +131,7 @@ def treated(
         answer = "Yes." if item.treatment is Treatment.MATCH else "No."
         conversation = _exchange(MATCHING_QUESTIONS[item.conversation or 0], answer)
     if other is not None:
-        sample = _with_sound(sample, sound_columns, other, others_columns)
+        sample = _with_sound(sample, sound_columns, other, others_columns, own_times)
     return replace(sample, conversation=conversation)
 
 
@@ -135,13 +140,18 @@ def _with_sound(
     sound_columns: Collection[str],
     other: TrainingSample,
     others_columns: Collection[str],
+    own_times: Collection[str],
 ) -> TrainingSample:
     """A mismatch keeps its pictures' length: the sound is cut or ends early. Else the longer one counts, and
     a still picture is shown as long as there is sound."""
     mismatch = sample.treatment is Treatment.MISMATCH
     steps = sample.steps if mismatch else max(sample.steps, other.steps)
     features = {name: value for name, value in sample.features.items() if name not in sound_columns}
-    features |= {name: value[:steps] for name, value in other.features.items() if name in others_columns}
+    features |= {
+        name: value if name in own_times else value[:steps]
+        for name, value in other.features.items()
+        if name in others_columns
+    }
     visual, times = _padded(sample.visual_mask, steps), list(sample.frame_times)
     if sample.is_image:
         visual, times = sample.visual_mask.any().repeat(steps), times[:1] * steps
@@ -185,6 +195,16 @@ def _conversation(sample: TrainingSample, item: Item, other: TrainingSample) -> 
 
 def _exchange(question: str, answer: str) -> Conversation:
     return [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
+
+
+def _answering(
+    features: torch.Tensor, conversations: Sequence[Conversation], drawn: Conversation | None
+) -> torch.Tensor:
+    """Of a prompted column, [questions, steps, tokens, width], the rows of the conversation that was drawn;
+    the first where none was."""
+    if features.ndim < 4:
+        return features
+    return features[questions_of(conversations).index(drawn[0]["value"]) if drawn else 0]
 
 
 def _annotations(

@@ -82,6 +82,8 @@ class Build:
     accelerator: str | None = None
     audio_track: str = ""
     hosts: frozenset[str] | None = None  # of the inner network, that the user named (storage/web.py)
+    first_channel: bool = False
+    first_clip: bool = False
 
     @cached_property
     def members(self) -> Members:
@@ -186,6 +188,8 @@ def prepare(asked: Settings, progress: Progress) -> Build:
         accelerator=asked.accelerator,
         audio_track=asked.audio_track,
         hosts=frozenset(web.hosts(asked.named)),
+        first_channel=asked.audio_channel == "first",
+        first_clip=asked.first_clip,
     )
 
 
@@ -210,6 +214,8 @@ def _featurizer(column: str, spec: str, asked: Settings) -> Featurizer:
         dtype=asked.dtype,
         fit=asked.fit,
         clip_tokens=asked.clip_tokens,
+        prompt=asked.prompt,
+        audio_tail=asked.audio_tail,
         gpu_workers=asked.accelerator is not None,
     )
 

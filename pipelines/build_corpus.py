@@ -58,7 +58,7 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     corpus = rows.pipeline | "Read corpus" >> ReadCorpus(build.output, build.parent)
     probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits, build.audio_track, build.hosts)
     planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(
-        build.clip_ns, build.products.frame_at
+        build.clip_ns, build.products.frame_at, build.first_clip
     )
     samples = planned[PARTS] | "Merge rows" >> MergeRows()
 

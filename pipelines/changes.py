@@ -35,8 +35,10 @@ def sign(
     rows: Iterable[InputRow],
     products: Products,
     clip_ns: int,
+    *,
     where: str | None = None,
     uris: str = "full",
+    first_clip: bool = False,
 ) -> tuple[InputRow, ...]:
     """The rows with their signatures: what they say, their files' versions, what is made of them."""
     rows = list(rows)
@@ -47,6 +49,7 @@ def sign(
         return str(found.reason) if isinstance(found, MediaError) else found
 
     others = [*([where] if where else []), *([uris] if uris != "full" else [])]
+    others += ["first clip"] if first_clip else []
     made = digest([products.names(), clip_ns, PROBE_VERSION, *others])
     return tuple(
         replace(

@@ -16,7 +16,7 @@ from pipelines.uris import Shown
 from schemas.digest import digest
 from schemas.grid import Grid, ns_to_seconds
 from schemas.rows import Row
-from schemas.sample import SAMPLE_VERSION, Feature, Sample
+from schemas.sample import SAMPLE_VERSION, Feature, Sample, question_id
 from schemas.selection.signals import SIGNALS, entry_in, members
 from schemas.shard import json_bytes, npy_shape, read_extent, tar_bytes
 from schemas.state import ANNOTATIONS, BASE
@@ -103,11 +103,15 @@ class Members:
             "span": [sample.span.start_ns, sample.span.end_ns],
             "media": media,
             "products": self.made(layer),
+            **({"questions": sample.questions} if self._asks(layer) else {}),
         }
         if base:
             identity |= {"id": sample.id, "record": SAMPLE_VERSION}
             identity |= {} if self._shown.how == "full" else {"uris": self._shown.how}
         return digest(identity)
+
+    def _asks(self, layer: str) -> bool:
+        return any(product.asks and product.name in self.layers[layer] for product in self._products.all)
 
     def made(self, layer: str) -> list[str]:
         """What two builds must share for a layer of one to stand in the other."""
@@ -175,7 +179,7 @@ class Members:
             return Made({"annotations.json": json_bytes(fresh.sample.annotations())}, {})
         masks = self.masks(fresh)
         contents = dict(sorted(self._contents(fresh, masks, layer)))
-        features = self._features(contents)
+        features = self._features(contents, fresh.sample)
         if layer != BASE:
             return Made(contents, features)
         record = self._record(fresh.sample, masks, features)
@@ -259,9 +263,11 @@ class Members:
             if row >= 0:
                 yield f"{FRAME_PREFIX}{step:03d}.jpg", pictures[f"{row}.jpg"]
 
-    def _features(self, contents: Mapping[str, bytes]) -> dict[str, Feature]:
+    def _features(self, contents: Mapping[str, bytes], sample: PlannedSample) -> dict[str, Feature]:
+        asking = {product.name for product in self._products.all if product.asks}
+        asked = tuple(question_id(question) for question in sample.questions)
         return {
-            column: Feature(fingerprint, *npy_shape(content))
+            column: Feature(fingerprint, *npy_shape(content), asked if column in asking else ())
             for column, fingerprint in self._fingerprints.items()
             if (content := contents.get(f"{column}.npy"))
         }

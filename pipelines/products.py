@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -54,6 +54,7 @@ class Product:
         fingerprint: of all that makes its bytes beside source, span and grid.
         column: whose featurizer makes it; None: decoding does.
         of_file: one entry a file, however many spans there are of it.
+        asks: it also depends on the sample's questions, which `asking` gives it.
     """
 
     name: str
@@ -62,6 +63,15 @@ class Product:
     fingerprint: str
     column: str | None = None
     of_file: bool = False
+    asks: bool = False
+    questions: tuple[str, ...] = ()
+
+    def asking(self, questions: tuple[str, ...]) -> Product:
+        """The same of these questions, where it depends on any."""
+        if not self.asks:
+            return self
+        asked = digest({"asked": self.fingerprint, "questions": questions})
+        return replace(self, fingerprint=asked, questions=questions)
 
     @property
     def group(self) -> str:
@@ -100,7 +110,8 @@ class Products:
         for modality, source in sorted(sample.media.items()):
             stream = STREAM_OF[modality]
             for product in self.of(stream):
-                yield product, self.key(source.content, stream, sample.span, product)
+                made = product.asking(sample.questions)
+                yield made, self.key(source.content, stream, sample.span, made)
 
     def grid(self, stream: Stream, span: Span) -> Grid:
         """A still image has one step, whatever sound goes with it, and whichever instant picks frames."""
@@ -127,6 +138,8 @@ def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any])
         base = {"timeline": TIMELINE_VERSION} | ({} if sound else {"decoder": options["decoder"]})
         if stream is not Stream.IMAGE and (track := options.get("audio_track")):  # also decides time zero
             base["audio_track"] = track
+        if sound and (channel := options.get("audio_channel")):
+            base["audio_channel"] = channel
         made.append(Product(PLACEMENT, stream, "json", digest(base)))
         if "frames" in keep and not sound:
             made.append(Product("jpeg", stream, "tar", digest(base | {"jpeg": JPEG_VERSION})))
@@ -138,9 +151,10 @@ def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any])
         for name, column in columns.items():
             if (column.modality == Modality.AUDIO) != sound:
                 continue
-            made.append(Product(name, stream, "npy", digest(base | {"features": column.fingerprint}), name))
+            made_of = digest(base | {"features": column.fingerprint})
+            made.append(Product(name, stream, "npy", made_of, name, asks=bool(column.options.get("asks"))))
             if column.kind in words:
                 words.clear()  # one transcript a sample: the first Whisper column's
-                made_of = base | {"words": [*heard, column.fingerprint]}
-                made.append(Product(WORDS, stream, WORDS, digest(made_of), name, of_file=True))
+                words_of = digest(base | {"words": [*heard, column.fingerprint]})
+                made.append(Product(WORDS, stream, WORDS, words_of, name, of_file=True))
     return Products(tuple(made), FrameAt(options["frame_at"]))

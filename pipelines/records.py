@@ -12,7 +12,7 @@ from schemas.grid import Span
 from schemas.media import MediaInfo, Modality
 from schemas.reasons import Reason, Stage
 from schemas.rows import Row
-from schemas.sample import Source
+from schemas.sample import Source, questions_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class PlannedSample:
         """Each once: a row given twice says nothing new."""
         distinct = {canonical_json(talk): talk for row in self.rows for talk in row.conversations}
         return list(distinct.values())
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """As a prompted column's rows are ordered."""
+        return questions_of(self.conversations)
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from signals.registry import versions
 
 KEEPS = ("frames", "audio")
 FITS = ("crop", "squash", "favor")
+CHANNELS = ("mix", "first")
 _UNITS = {
     "": 1,
     "B": 1,
@@ -44,6 +45,7 @@ class Settings:
         clip_ns: a positive multiple of the 0.5 s step.
         retry: reasons of the ledger to look at again.
         language: Whisper's code of what is spoken; None: detected once a file.
+        like: whose recipe the other settings are of (pipelines/commands/like.py); recorded only.
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
         dry_run: nothing is written.
         again: the corpus's own encoders and no others.
@@ -77,6 +79,11 @@ class Settings:
     audio_track: str = ""
     signals: bool = False
     where: str | None = None
+    audio_channel: str = "mix"
+    audio_tail: bool = False
+    prompt: str = ""
+    first_clip: bool = False
+    like: str = ""
     mirror: bool = False
     yes: bool = False
     dry_run: bool = False
@@ -90,6 +97,7 @@ class Settings:
             ("decoder", self.decoder, DECODERS),
             ("fit", self.fit, FITS),
             ("uris", self.uris, URIS),
+            ("audio_channel", self.audio_channel, CHANNELS),
         ):
             if value not in choices:
                 raise UsageError(f"{name} {value!r} is none of {', '.join(choices)}")
@@ -157,6 +165,11 @@ class Settings:
             **({"where": self.where} if self.where else {}),
             **({"no_sound": True} if self.no_sound else {}),
             **({"uris": self.uris} if self.uris != "full" else {}),
+            **({"audio_channel": self.audio_channel} if self.audio_channel != "mix" else {}),
+            **({"audio_tail": True} if self.audio_tail else {}),
+            **({"prompt": self.prompt} if self.prompt else {}),
+            **({"first_clip": True} if self.first_clip else {}),
+            **({"like": self.like} if self.like else {}),
         }
 
 

@@ -72,12 +72,17 @@ def tasks_of(needs: Sequence[Need]) -> Tasks:
     """Needs of several samples for the same span meet in one task."""
     tasks: Tasks = {}
     for need in needs:
-        if products := {product.name: product for product in need.products if not product.of_file}:
+        if products := {_name(product): product for product in need.products if not product.of_file}:
             task = tasks.setdefault((need.stream, need.grid), Task(need.content))
             task.products |= products
             task.samples.append(need.sample)
             task.seconds += need.seconds
     return tasks
+
+
+def _name(product: Product) -> str:
+    """Samples of one span may be asked different things."""
+    return f"{product.name} {product.fingerprint}" if product.asks else product.name
 
 
 def hearing_of(needs: Sequence[Need], products: Products) -> Hearing | None:

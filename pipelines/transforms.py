@@ -95,6 +95,7 @@ class _ReadRow(beam.DoFn):
         self._asked = asked
         self._products = build.products
         self._clip_ns = build.clip_ns
+        self._first_clip = build.first_clip
 
     def process(self, values: dict[str, Any]) -> Iterable[InputRow]:
         name = f"row:{digest(plain(values))[:16]}"
@@ -105,7 +106,10 @@ class _ReadRow(beam.DoFn):
             if not self._asked.skip_bad_rows:
                 raise
             row = InputRow(input=name, id=name, refusal=(Reason.BAD_ROW, str(error)))
-        return sign([self._asked.heard(row)], self._products, self._clip_ns, self._asked.uris)
+        heard = [self._asked.heard(row)]
+        return sign(
+            heard, self._products, self._clip_ns, uris=self._asked.uris, first_clip=self._first_clip
+        )
 
 
 @beam.typehints.with_input_types(tuple[str, Members])

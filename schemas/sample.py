@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from schemas.media import Modality
 
 SAMPLE_VERSION = 2
 _SLUG_LENGTH = 48
+
+Conversation = Sequence[Mapping[str, str]]
 _HASH_LENGTH = 16  # hex digits, 64 bits; 8 in version 1
 
 
@@ -43,11 +45,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of a sample: its encoder's fingerprint (hex), array shape and dtype."""
+    """One column of a sample: its encoder's fingerprint (hex), array shape and dtype.
+
+    Attributes:
+        questions: ids of what was asked, a row of the first axis each; of a prompted column only.
+    """
 
     fingerprint: str
     shape: tuple[int, ...]
     dtype: str
+    questions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +102,23 @@ class Sample:
                     "fingerprint": feature.fingerprint,
                     "shape": list(feature.shape),
                     "dtype": feature.dtype,
+                    **({"questions": list(feature.questions)} if feature.questions else {}),
                 }
                 for column, feature in sorted(self.features.items())
             },
             **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
+
+
+def questions_of(conversations: Iterable[Conversation]) -> tuple[str, ...]:
+    """What is asked: the first turn of each conversation, each text once, sorted, so that they do not change
+    their places with the answers. Rows of a prompted column are in this order."""
+    return tuple(sorted({talk[0]["value"] for talk in conversations if talk}))
+
+
+def question_id(question: str) -> str:
+    """What a question is called beside a prompted column: 16 hex digits."""
+    return digest(question)[:_HASH_LENGTH]
 
 
 def sample_key(sample_id: str, span: Span, digests: Mapping[Modality, str]) -> str:

@@ -38,7 +38,7 @@ FLOORS = {
     "decoders": ["cores limits", "timeline", "streams", "probe", "clips", "dense", "processes"],
     "featurizers": ["errors", "featurizer", "running", "audio vision whisper", "registry"],
     "loaders": [
-        "cache memory",
+        "cache memory times",
         "storage",
         "extent opening",
         "corpus",

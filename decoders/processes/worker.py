@@ -43,6 +43,7 @@ class DecodeJob:
         transforms: importable functions (or partials of them): they run in a worker.
         gpu: that the decoder nvdec runs on.
         audio_track: decoders/timeline/choice.py.
+        first_channel: of the sound, instead of all channels mixed.
     """
 
     path: str
@@ -51,6 +52,7 @@ class DecodeJob:
     decoder: str = "pyav"
     gpu: int = 0
     audio_track: str = ""
+    first_channel: bool = False
     is_image: bool = False
 
     @property
@@ -183,6 +185,7 @@ def _clips(job: DecodeJob, work: Work, file: OpenedFile) -> Iterator[DecodedClip
             work.threads,
             job.gpu,
             job.audio_track,
+            job.first_channel,
         )
 
 

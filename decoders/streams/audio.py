@@ -62,14 +62,21 @@ class _Placed:
 
 
 class SoundReader:
-    """Decodes one stream from its beginning.
+    """Decodes one stream from its beginning; `first_channel`: that alone, instead of all of them mixed.
 
     Raises:
         MediaError: corrupt, for a sample rate that no sound has.
     """
 
-    def __init__(self, container: av.container.InputContainer, timeline: Timeline, limits: Limits) -> None:
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        timeline: Timeline,
+        limits: Limits,
+        first_channel: bool = False,
+    ) -> None:
         assert timeline.audio is not None
+        self._first_channel = first_channel
         self.container = container
         self.timeline = timeline
         self.track: Track = timeline.audio
@@ -130,7 +137,7 @@ class SoundReader:
         return np.asarray(positions - (self._next or 0) - sizes, np.int64)
 
     def _placed(self) -> Iterator[_Placed]:
-        mono = Downmix()
+        mono = Downmix(self._first_channel)
         like: tuple[int, str] | None = None
         other: Resampler | None = None  # for a stretch at another rate than the stream's first
         for frame in self._decoded():

@@ -18,7 +18,9 @@ class Downmix:
     plane list of a planar frame with eight channels: none but one-channel frames are read here.)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: bool = False) -> None:
+        """`first`: the first channel alone, as it is."""
+        self._first = first
         self._key: tuple[str, str, int] | None = None
         self._graph = av.filter.Graph()
 
@@ -30,7 +32,7 @@ class Downmix:
         """
         key = (frame.layout.name, frame.format.name, frame.sample_rate)
         if key != self._key:
-            self._graph = _graph(*key, channels=frame.layout.nb_channels)
+            self._graph = _graph(*key, channels=frame.layout.nb_channels, first=self._first)
             self._key = key
         frame.pts = None
         self._graph.push(frame)
@@ -75,7 +77,7 @@ class Resampler:
         return made
 
 
-def _graph(layout: str, sample_format: str, rate: int, channels: int) -> av.filter.Graph:
+def _graph(layout: str, sample_format: str, rate: int, channels: int, first: bool) -> av.filter.Graph:
     # rematrix_maxval: the weights add up to at most 1, as they do in the command's 16-bit output.
     mix = ("aresample", "out_chlayout=mono:out_sample_fmt=flt:rematrix_maxval=1")
     if layout.endswith(_UNNAMED):
@@ -84,6 +86,8 @@ def _graph(layout: str, sample_format: str, rate: int, channels: int) -> av.filt
             mix = ("pan", f"mono|c0={weights}")
         else:
             layout = av.AudioLayout(_DEFAULTS[channels]).name
+    if first:
+        mix = ("pan", "mono|c0=c0")
     source = f"sample_rate={rate}:sample_fmt={sample_format}:channel_layout={layout}:time_base=1/{rate}"
     graph = av.filter.Graph()
     graph.threads = 1

@@ -92,3 +92,29 @@ class QFormerFeaturizer(EvaFeaturizer):
         eva = super().fingerprint()
         options = {**eva.options, "tokens": "queries", "prompt": self.prompt}
         return Fingerprint(self.kind, eva.weights, eva.preprocessing, eva.dtype, options)
+
+
+@dataclass(frozen=True)
+class PromptedFeaturizer(QFormerFeaturizer):
+    """Asked -> float16 [questions, n, queries, d]: InstructBLIP's Q-Former, prompted by each question.
+
+    The vision tower sees a frame once, however many questions there are.
+
+    Attributes:
+        prompt: read where nobody asks anything; empty: the pictures alone.
+    """
+
+    kind: ClassVar[str] = "prompted"
+    asks: ClassVar[bool] = True
+
+    def family(self) -> str:
+        if super().family() != "instructblip":
+            raise ModelUnavailable(
+                f"{self.model!r}: BLIP-2's Q-Former reads no question; take InstructBLIP's"
+            )
+        return "instructblip"
+
+    def fingerprint(self) -> Fingerprint:
+        made = super().fingerprint()
+        options = {**made.options, "asks": True}
+        return Fingerprint(self.kind, made.weights, made.preprocessing, made.dtype, options)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
+from pipelines.commands.like import LIKE, presets
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.jobs.again import recorded_settings
 from pipelines.settings import (
+    CHANNELS,
     FITS,
     Settings,
     clip_length,
@@ -108,6 +110,32 @@ class BuildOptions(PipelineOptions):
             help="a manifest's rows that are wrong go into the ledger as bad_row, and the others are built",
         )
         parser.add_argument(
+            "--audio-channel",
+            choices=CHANNELS,
+            default="mix",
+            help="all channels mixed, or the first alone as FAVOR hears it (%(default)s)",
+        )
+        parser.add_argument(
+            "--audio-tail",
+            action="store_true",
+            help="sound as FAVOR hears it: cut at 30 s, the vectors of its padding kept",
+        )
+        parser.add_argument(
+            "--prompt",
+            default="",
+            metavar="TEXT",
+            help="what a Q-Former reads beside pictures that nobody asks about (nothing)",
+        )
+        parser.add_argument(
+            "--first-clip", action="store_true", help="of every row only the first --clip-seconds"
+        )
+        parser.add_argument(
+            "--like",
+            choices=LIKE,
+            default="",
+            help="frames, sound, pictures and encoders as these systems' released code has them",
+        )
+        parser.add_argument(
             "--decoder", choices=DECODERS, default="pyav", help="what gives pixels (%(default)s)"
         )
         parser.add_argument(
@@ -192,6 +220,7 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
         "- for standard input",
     )
     BuildOptions._add_argparse_args(parser)
+    parser.set_defaults(**presets(argv))
     given, beams = parse_with_beam(parser, argv)
     ours = beams.view_as(BuildOptions)
     sources = tuple(given.sources)

@@ -175,7 +175,14 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
     named = {uri for name in taken_out for uri in (name, *given[name].uris)}
     sources = tuple(source for source in build.facts.sources if source not in named)
     build = replace(build, facts=replace(build.facts, sources=sources))
-    rows = sign(kept, build.products, build.clip_ns, asked.where, asked.uris)
+    rows = sign(
+        kept,
+        build.products,
+        build.clip_ns,
+        where=asked.where,
+        uris=asked.uris,
+        first_clip=build.first_clip,
+    )
     if asked.where:
         parts = build.parent.index if build.parent else ()
         measured = {name for of in (asked.recorded().get("signals") or {}).values() for name in of}

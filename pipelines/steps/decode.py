@@ -19,6 +19,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from decoders.processes import shared_pool
 from decoders.processes.pool import DecodeTicket
 from decoders.processes.worker import DecodeJob
+from featurizers.featurizer import Asked
 from featurizers.running import accelerators
 from featurizers.running.sharing import distinct
 from pipelines.build import Build
@@ -27,7 +28,7 @@ from pipelines.keep import flac, jpeg
 from pipelines.metrics.counters import count_isolation
 from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
-from pipelines.products import PLACEMENT, WORDS, Stream
+from pipelines.products import PLACEMENT, WORDS, Product, Stream
 from pipelines.records import Rejection
 from pipelines.storage import fetch
 from pipelines.tasks import Heard, Hearing, Need, Piece, Task, Tasks, hearing_of, tasks_of
@@ -55,7 +56,7 @@ class Slot:
     seconds: float
 
 
-EncoderInput = tuple[Slot, np.ndarray]
+EncoderInput = tuple[Slot, Any]  # an array, or featurizers.featurizer.Asked
 
 
 @beam.typehints.with_input_types(tuple[str, Iterable[Need]])
@@ -76,6 +77,7 @@ class DecodeMedia(beam.DoFn):
         self._cache = build.cache
         self._decoder = build.decoder
         self._audio_track = build.audio_track
+        self._first_channel = build.first_channel
         self._limits = build.limits
         self._progress = build.progress
         self._hosts = build.hosts
@@ -155,6 +157,7 @@ class DecodeMedia(beam.DoFn):
             decoder=self._decoder,
             gpu=accelerators.own() if self._decoder == "nvdec" else 0,
             audio_track=self._audio_track,
+            first_channel=self._first_channel,
             is_image=is_image,
         )
 
@@ -201,20 +204,23 @@ class DecodeMedia(beam.DoFn):
         placement = (
             FramePlacement.of(decoded) if isinstance(decoded, DecodedFrames) else AudioPlacement.of(decoded)
         )
-        columns = sorted({product.column for product in task.products.values() if product.column})
+        columns = sorted(
+            (product for product in task.products.values() if product.column),
+            key=lambda product: (product.name, product.fingerprint),
+        )
         if any(placement.mask):
             with timed("keep"):
                 self._keep(task, decoded, key)
-            for column in columns:
+            for product in columns:
                 seconds = task.seconds / len(columns)
-                placed, inputs = _encoder_input(decoded, placement, column)
+                placed, inputs = _encoder_input(decoded, placement, product)
                 yield beam.pvalue.TaggedOutput(
-                    column, (Slot(key(task.products[column]), placed, tuple(task.samples), seconds), inputs)
+                    str(product.column), (Slot(key(product), placed, tuple(task.samples), seconds), inputs)
                 )
         if not columns or not any(placement.mask):
             self._progress.done(task.seconds)
-        if product := task.products.get(PLACEMENT):
-            self._cache.put(key(product), product.suffix, to_bytes(placement))
+        if lies := task.products.get(PLACEMENT):
+            self._cache.put(key(lies), lies.suffix, to_bytes(placement))
 
     def _measure(
         self, task: Task, decoded: DecodedFrames | DecodedAudio, key: Any, grid: Grid, stream: Stream
@@ -270,17 +276,17 @@ def _still_and_moving(needs: Iterable[Need]) -> list[list[Need]]:
 
 
 def _encoder_input(
-    decoded: DecodedFrames | DecodedAudio, placement: Placement, column: str
-) -> tuple[Placement, npt.NDArray[Any]]:
+    decoded: DecodedFrames | DecodedAudio, placement: Placement, product: Product
+) -> tuple[Placement, npt.NDArray[Any] | Asked]:
     """Frames that are the same once they are prepared (slides) are handed on, and encoded, once."""
     if isinstance(decoded, DecodedAudio):
         return placement, decoded.waveform
     assert isinstance(placement, FramePlacement)
-    frames = np.asarray(decoded.prepared[column])
+    frames = np.asarray(decoded.prepared[str(product.column)])
     firsts, numbers = distinct(list(frames))
-    if len(firsts) == len(frames):
-        return placement, frames
-    return placement.renumbered(numbers), frames[firsts]
+    if len(firsts) < len(frames):
+        placement, frames = placement.renumbered(numbers), frames[firsts]
+    return placement, Asked(frames, product.questions) if product.asks else frames
 
 
 def _outcomes(samples: Iterable[str], rejection: Rejection | None) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.ml.inference.base import RunInference
 
 from decoders.cores import cores
@@ -39,7 +40,7 @@ class Featurize(beam.PTransform):
         super().__init__()
         self._namespace = encoder_namespace(column)
         self._handler = FeaturizerHandler(featurizer, load, free_cores, self._namespace)
-        self._write = WriteFeatures(cache, progress, on_grid=featurizer.rate is None)
+        self._write = WriteFeatures(cache, progress, featurizer.rate is None, featurizer.asks)
 
     def expand(self, inputs: beam.PCollection) -> beam.PCollection:
         return (
@@ -59,13 +60,15 @@ class Featurize(beam.PTransform):
 class WriteFeatures(beam.DoFn):
     """(Slot, Features | EncodingFailed) -> Outcome a sample.
 
-    Rows of their own rate (`on_grid` False) are stored as they are; the grid's are spread over its steps.
+    Rows of their own rate (`on_grid` False) are stored as they are; the grid's are spread over its steps,
+    question by question where the encoder `asks`.
     """
 
-    def __init__(self, cache: Cache, progress: Progress, on_grid: bool = True) -> None:
+    def __init__(self, cache: Cache, progress: Progress, on_grid: bool = True, asks: bool = False) -> None:
         self._cache = cache
         self._progress = progress
         self._on_grid = on_grid
+        self._asks = asks
 
     def process(self, element: Encoded) -> Iterator[Outcome]:
         slot, made = element
@@ -80,5 +83,9 @@ class WriteFeatures(beam.DoFn):
             yield sample, rejection
 
     def _store(self, slot: Slot, made: Features) -> None:
-        array = slot.placement.spread(made.array) if self._on_grid else made.array
+        array = made.array
+        if self._asks:
+            array = np.stack([slot.placement.spread(one) for one in array])
+        elif self._on_grid:
+            array = slot.placement.spread(array)
         self._cache.put(slot.key, "npy", npy_bytes(array))

@@ -94,6 +94,8 @@ def _lying(
         if sha256 not in sources:
             continue
         for product in held.of(stream):
+            if product.asks:  # the index does not say what was asked
+                continue
             extent = extents.get(layers.get(product.name, ""))
             if extent and extent["size"] and extent["shard"] not in missing:
                 size = _size(product, row) or extent["size"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -30,10 +31,9 @@ class PlanSamples(beam.PTransform):
     """{"rows": InputRow, "probes": (uri, Probed | Rejection)} -> PARTS: (identity of media and span,
     PlannedSample), one a row and span; REJECTED: (input, InputOutcome)."""
 
-    def __init__(self, clip_ns: int, frame_at: FrameAt = FrameAt.CENTER) -> None:
+    def __init__(self, clip_ns: int, frame_at: FrameAt = FrameAt.CENTER, first_clip: bool = False) -> None:
         super().__init__()
-        self._clip_ns = clip_ns
-        self._frame_at = frame_at
+        self._plan = partial(plan_row, clip_ns=clip_ns, frame_at=frame_at, first_clip=first_clip)
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> dict[str, beam.PCollection]:
         uris = beam.FlatMap(lambda row: [(uri, row) for uri in row.uris])
@@ -47,7 +47,7 @@ class PlanSamples(beam.PTransform):
             | "By input" >> beam.FlatMap(_by_input).with_output_types(tuple[str, Piece])
             | "Whole rows" >> beam.GroupByKey()
             | "Spans"
-            >> beam.ParDo(_PlanRow(self._clip_ns, self._frame_at))
+            >> beam.ParDo(_PlanRow(self._plan))
             .with_output_types(Part | AccountOfInput, parts=Part, rejected=AccountOfInput)
             .with_outputs(PARTS, REJECTED)
         )
@@ -80,9 +80,8 @@ def _by_input(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[tupl
 
 @beam.typehints.with_input_types(tuple[str, Iterable[Piece]])
 class _PlanRow(beam.DoFn):
-    def __init__(self, clip_ns: int, frame_at: FrameAt) -> None:
-        self._clip_ns = clip_ns
-        self._frame_at = frame_at
+    def __init__(self, plan: Callable[..., list[PlannedSample]]) -> None:
+        self._plan = plan
 
     def process(self, element: tuple[str, Iterable[Piece]]) -> Iterator[Any]:
         name, joined = element
@@ -95,7 +94,7 @@ class _PlanRow(beam.DoFn):
             return
         probed = {uri: probe for uri, probe in probes.items() if isinstance(probe, Probed)}
         try:
-            parts = plan_row(row, probed, self._clip_ns, self._frame_at)
+            parts = self._plan(row, probed)
         except MediaError as error:
             rejection = Rejection(Stage.PLAN, error.reason, error.detail)
             yield beam.pvalue.TaggedOutput(REJECTED, (name, InputOutcome(rejection=rejection)))
@@ -109,9 +108,15 @@ class _PlanRow(beam.DoFn):
 
 
 def plan_row(
-    row: InputRow, probed: Mapping[str, Probed], clip_ns: int, frame_at: FrameAt = FrameAt.CENTER
+    row: InputRow,
+    probed: Mapping[str, Probed],
+    clip_ns: int,
+    frame_at: FrameAt = FrameAt.CENTER,
+    first_clip: bool = False,
 ) -> list[PlannedSample]:
     """The samples of one row; their keys and ids are final unless another row shares media and span.
+
+    With `first_clip` only the first `clip_ns` of the row, annotated or not.
 
     Raises:
         MediaError: MISSING_MODALITY, SPAN_OUT_OF_RANGE.
@@ -120,6 +125,8 @@ def plan_row(
     timed = [probed[source.uri].info for m, source in media.items() if m is not Modality.IMAGE]
     length_ns = max((info.duration_ns for info in timed), default=0)
     spans = _spans(row, length_ns, clip_ns) if timed else [IMAGE_SPAN]
+    if first_clip:
+        spans = [Span(spans[0].start_ns, min(spans[0].end_ns, spans[0].start_ns + clip_ns))]
     digests = {modality: source.sha256 for modality, source in media.items()}
     sound = media.get(Modality.AUDIO)
     sound_ns = probed[sound.uri].info.duration_ns if sound else 0
