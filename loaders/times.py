@@ -18,10 +18,10 @@ class Times:
     """Where a column's rows go.
 
         BEATs, rows of 160 ms   |  0  |  1  |  2  |  3  |  4  |  5  |  6  |
-        steps of 500 ms         |         0         |         1         |   row 3 is in both
+        steps of 500 ms         |         0        |         1         |  row 3 is in both
 
-    `released`: vectors in order, 25 a step whatever their times, zeros after the last, as video-SALMONN's code
-    lays BEATs' beside Whisper's.
+    `released`: vectors in order, 25 a step whatever their times, zeros after the last, as video-SALMONN's
+    code lays BEATs' beside Whisper's.
     """
 
     rate: Rate
