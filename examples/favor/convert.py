@@ -1,7 +1,7 @@
 """Turns a released checkpoint into a run that can be asked: `python -m examples.favor.convert RELEASED.pt`.
 
 It holds the trained parts alone, of FAVOR or of video-SALMONN; the language model (Vicuna) comes apart. The
-corpus must have the features that it was trained on: Whisper large-v2's and InstructBLIP's Q-Former's.
+corpus must have the features that it was trained on, as `favor-data build --like favor` makes them.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _settings(weights: Weights, short: bool, llm: str) -> ModelSettings:
     )
     return ModelSettings(
         llm=llm,
-        visual="qformer",
+        visual="clip_prompted",
         audio="whisper",
         inputs=InputConfig(32, audio.shape[0], audio.shape[1], project_visual=False, beats_width=beats),
         lora_rank=weights[adapters[0]].shape[0] if adapters else 0,
@@ -148,6 +148,7 @@ def _settings(weights: Weights, short: bool, llm: str) -> ModelSettings:
         mask=CausalMask.RELEASED,
         multi_resolution=short,
         generation=generation,
+        image_steps=60,
     )
 
 

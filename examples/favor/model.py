@@ -53,6 +53,7 @@ class InputConfig:
         project_visual: False: pictures go in as they are, as in FAVOR, whose visual vectors (a BLIP
             Q-Former's) are as wide as the model.
         beats_width: 768 where a second sound encoder stands beside Whisper, as in video-SALMONN; 0: none.
+        beats_column: the corpus's column of it.
     """
 
     visual_tokens: int
@@ -60,6 +61,7 @@ class InputConfig:
     audio_width: int
     project_visual: bool = True
     beats_width: int = 0
+    beats_column: str = "beats"
 
     @classmethod
     def of(cls, collate: Synchronise, project_visual: bool = True) -> Self:
@@ -92,8 +94,11 @@ class AudioVisualInput(nn.Module):
     def forward(self, batch: AudioVisualBatch, beats: torch.Tensor | None = None) -> torch.Tensor:
         """[B, T, P, 2 width], of what is missing or padding zeros: the projections' biases too.
 
-        With `beats` [B, T, P, 768], which shares the sound's mask: [B, T, P, 3 width].
+        With `beats` [B, T, P, 768], the batch's own where none is given, which shares the sound's mask:
+        [B, T, P, 3 width].
         """
+        if beats is None and self.config.beats_column in batch.more:
+            beats = batch.more[self.config.beats_column].features
         dtype = self.audio.weight.dtype
         row = torch.arange(batch.audio.shape[2], device=batch.audio.device)
         modality = batch.modality_mask.bool()[:, :, None]

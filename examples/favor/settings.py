@@ -38,6 +38,7 @@ class ModelSettings:
         lora_rank: 0: the whole language model is trained.
         width, heads: of the Q-Former.
         generation: what Hugging Face's `generate` is given by default.
+        image_steps: for how many steps a picture without sound is shown; 60 in the published code.
     """
 
     llm: str
@@ -53,6 +54,7 @@ class ModelSettings:
     dropout: float = 0.1
     seed: int = 0
     generation: Mapping[str, Any] = field(default_factory=dict)
+    image_steps: int = 1
 
     @property
     def rows(self) -> int:
@@ -92,13 +94,19 @@ class ModelSettings:
     def collate(self, corpus: Corpus) -> Synchronise:
         """Raises:
         CorpusError: the corpus lacks a column.
-        SettingsError: its features are of another shape, or it needs what `Synchronise` does not place.
+        SettingsError: its features are of another shape.
         """
-        if self.inputs.beats_width:
+        sounds = [name for name in (self.audio,) if name]
+        sounds += [self.inputs.beats_column] if self.inputs.beats_width else []
+        collate = Synchronise.of(
+            corpus, visual=self.visual, audio=sounds, place="released", image_steps=self.image_steps
+        )
+        further = {column.name: column.width for column in collate.more}
+        if further.get(self.inputs.beats_column, 0) != self.inputs.beats_width:
             raise SettingsError(
-                "this model reads BEATs beside Whisper, which loaders.Synchronise does not place"
+                f"the model reads {self.inputs.beats_column} {self.inputs.beats_width} wide; "
+                f"{corpus.root} has {further.get(self.inputs.beats_column)}"
             )
-        collate = Synchronise.of(corpus, visual=self.visual, audio=self.audio)
         wanted = (self.inputs.visual_tokens, self.inputs.visual_width, self.inputs.audio_width)
         found = (collate.visual_tokens, collate.visual_width, collate.audio_width)
         if wanted != found:

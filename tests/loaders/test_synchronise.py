@@ -1,5 +1,7 @@
 """FAVOR's synchronisation against tensors written down by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,7 +10,10 @@ from loaders.dataset import CorpusDataset
 from loaders.loader import CorpusLoader
 from loaders.opening import CorpusError
 from loaders.sample import TrainingSample
-from loaders.synchronise import Synchronise
+from loaders.synchronise import Further, Synchronise
+from loaders.times import Times
+from schemas.features import Rate
+from schemas.grid import STEP_NS
 from schemas.media import Modality
 
 COLLATE = Synchronise(visual_tokens=32, visual_width=1, audio_width=2)
@@ -115,3 +120,68 @@ def test_a_column_that_is_not_there_stays_zero(make_corpus, row, tmp_path):
     batch = collate([CorpusDataset(corpus)[0]])
     assert batch.modality_mask.tolist() == [[0, 1]]
     assert not batch.visual.any()
+
+
+def further(column, rate, tokens, **fields):
+    times = Times(rate, **fields) if rate else None
+    width = 1
+    return Further(column, True, times.tokens(tokens) if times else tokens, width, times)
+
+
+BEATS = Rate(160_000_000, 160_000_000)
+
+
+def patches(rows):
+    """Row i's eight patches are 10 i to 10 i + 7."""
+    return (10 * torch.arange(rows)[:, None] + torch.arange(8)).half()[..., None]
+
+
+def with_beats(steps, rows, **fields):
+    made = sample(steps, audio=[1] * steps, visual=[2] * steps, **fields)
+    return replace(made, features={**made.features, "beats": patches(rows)})
+
+
+def test_rows_of_160_ms_go_to_every_step_that_they_overlap():
+    collate = replace(COLLATE, more=(further("beats", BEATS, 8),))
+    assert collate.rows == 32  # four rows of eight patches a step, whatever the step
+    batch = collate([with_beats(4, 12), sample(2, visual=[3, 4])])
+    placed = batch.more["beats"]
+    held = [
+        sorted({int(v) // 10 for v in row[mask, 0]})
+        for row, mask in zip(*[t[0] for t in placed], strict=True)
+    ]
+    assert held == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9], [9, 10, 11]]  # 480 to 640 ms are in two
+    assert placed.features[0, 1, :9, 0].tolist() == [30, 31, 32, 33, 34, 35, 36, 37, 40]
+    assert not placed.mask[1].any()
+    assert not placed.features[1].any()
+
+
+def test_released_lays_patches_out_by_twenty_five():
+    collate = replace(COLLATE, more=(further("beats", BEATS, 8, released=True),))
+    placed = collate([with_beats(3, 7)]).more["beats"]
+    assert placed.mask[0].sum(-1).tolist() == [25, 25, 6]
+    assert placed.features[0, 1, :3, 0].tolist() == [31, 32, 33]  # the 26th patch and on
+    assert placed.features[0, 2, 6:].abs().sum() == 0
+
+
+def test_sound_that_keeps_its_padding_and_frames_by_their_own_count():
+    """60 steps of one padded window, 16 frames of a video of 7.3 s: as long as the longest."""
+    tail = replace(COLLATE, audio_times=Times(Rate(STEP_NS, STEP_NS)))
+    made = sample(15, audio=[1] * 60, visual=[2] * 16, visual_mask=torch.ones(16, dtype=torch.bool))
+    batch = tail([made])
+    assert batch.steps.tolist() == [60]
+    assert batch.audio_mask[0].all()
+    assert batch.visual_mask[0].sum() == 16
+    assert batch.visual[0, 16:].abs().sum() == 0
+
+
+def test_a_picture_alone_is_shown_as_long_as_asked():
+    batch = replace(COLLATE, image_steps=60)([sample(1, visual=[7], image=True)])
+    assert batch.steps.tolist() == [60]
+    assert (batch.visual[0, :, :, 0] == 7).all()
+    assert batch.modality_mask.tolist() == [[1, 0]]
+
+
+def test_a_batch_moves_with_all_its_columns():
+    batch = replace(COLLATE, more=(further("beats", BEATS, 8),))([with_beats(2, 6)]).to("cpu")
+    assert batch.more["beats"].features.shape == (1, 2, 32, 1)
