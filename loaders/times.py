@@ -20,8 +20,8 @@ class Times:
         BEATs, rows of 160 ms   |  0  |  1  |  2  |  3  |  4  |  5  |  6  |
         steps of 500 ms         |         0        |         1         |  row 3 is in both
 
-    `released`: vectors in order, 25 a step whatever their times, zeros after the last, as video-SALMONN's
-    code lays BEATs' beside Whisper's.
+    `released`: vectors in order, 25 a step, zeros after the last, as video-SALMONN's code lays BEATs'
+    beside Whisper's: 8 every 160 ms are as many a second.
     """
 
     rate: Rate

@@ -231,7 +231,7 @@ def test_what_is_recorded_and_how_it_is_paired(corpus: tuple[Path, int]) -> None
         assert batch.audio_mask[film_row].sum() == 60
         held = batch.more["beats"].mask[film_row].sum(-1)
         if place == "released":
-            assert held.tolist() == [25] * 14 + [10] + [0] * 45  # 360 patches, whatever their times
+            assert held.tolist() == [25] * 14 + [10] + [0] * 45  # 360 patches
         else:
             assert held[:14].tolist() == [32] * 14
             assert not held[15:].any()
