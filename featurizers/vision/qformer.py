@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from featurizers.errors import ModelUnavailable
+from featurizers.running import checkpoints
 from featurizers.vision.description import VisionFeaturizer
 from featurizers.vision.preprocessing import Preprocessing
 from featurizers.vision.shape import VisionShape
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from featurizers.vision.tower import VisionTower
 
 FAMILIES = ("blip-2", "instructblip")
+TOKENIZER = "qformer_tokenizer"  # folder, beside InstructBLIP's weights
 # transformers' Blip2VisionConfig and InstructBlipVisionConfig
 DEFAULTS: dict[str, Any] = {
     "hidden_size": 1408,
@@ -106,6 +108,16 @@ class PromptedFeaturizer(QFormerFeaturizer):
 
     kind: ClassVar[str] = "prompted"
     asks: ClassVar[bool] = True
+
+    def prepare(self) -> None:
+        """Raises:
+        ModelUnavailable: as ever; or its tokenizer is missing.
+        """
+        super().prepare()
+        if not (checkpoints.folder(self.model) / TOKENIZER).is_dir():
+            raise ModelUnavailable(
+                f"{self.model!r} has no {TOKENIZER}: questions need the Q-Former's tokenizer there"
+            )
 
     def family(self) -> str:
         if super().family() != "instructblip":

@@ -21,7 +21,7 @@ from featurizers.running.tensors import CheckpointTensors, part
 from featurizers.running.transfer import upload
 from featurizers.vision.description import BATCH_CPU, BATCH_GPU
 from featurizers.vision.encoder import VisionEncoder
-from featurizers.vision.qformer import PromptedFeaturizer, QFormerFeaturizer
+from featurizers.vision.qformer import TOKENIZER, PromptedFeaturizer, QFormerFeaturizer
 
 LONGEST_PROMPT = 512  # tokens, of BERT's positions
 
@@ -143,7 +143,7 @@ def _prompt_ids(featurizer: QFormerFeaturizer, text: str, instructed: bool) -> t
         return None
     if not instructed:
         raise ModelUnavailable(f"{featurizer.model!r}: BLIP-2's Q-Former reads no prompt; leave it out")
-    path = checkpoints.folder(featurizer.model) / "qformer_tokenizer"
+    path = checkpoints.folder(featurizer.model) / TOKENIZER
     if not path.is_dir():
         raise ModelUnavailable(f"{path} is missing: a prompt needs the Q-Former's tokenizer there")
     longest = featurizer.config().get("qformer_config", {}).get("max_position_embeddings", LONGEST_PROMPT)

@@ -151,6 +151,16 @@ def test_blip2_reads_no_prompt(blip2):
         load(resolve("x", f"qformer:{blip2}", device="cpu", prompt="What"))
 
 
+def test_questions_need_instructblip_and_its_tokenizer(blip2, instructblip, tmp_path):
+    with pytest.raises(ModelUnavailable, match="reads no question"):
+        resolve("x", f"prompted:{blip2}", device="cpu").fingerprint()
+    for file in instructblip.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(ModelUnavailable, match="has no qformer_tokenizer"):
+        resolve("x", f"prompted:{tmp_path}", device="cpu").prepare()
+
+
 def test_another_family_is_refused(siglip, blip2, small_clip):
     for spec in (f"clip:{siglip}", f"siglip:{blip2}", f"qformer:{small_clip}"):
         with pytest.raises(ModelUnavailable, match="checkpoint, n"):
