@@ -1,12 +1,12 @@
 PYTHON ?= python3.11
 VENV ?= .venv
-# What is in that environment: benchmarks/rivals/__init__.py
+# Other projects' packages for `make bench`, made by `make rivals`: some gigabytes, never CI's.
 RIVALS ?= rivals/bin/python
 BIN := $(VENV)/bin
 GCP := $(VENV)/gcp
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test dataflow lint bench flink lock format clean
+.PHONY: demo test dataflow lint bench rivals flink lock format clean
 
 $(INSTALLED): setup.py requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,11 +35,18 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-bench: $(INSTALLED)
+bench: $(INSTALLED) $(if $(filter rivals/bin/python,$(RIVALS)),rivals/.installed)
 	$(BIN)/python -m benchmarks --json bench.json
 	$(BIN)/python -m benchmarks.decode --write docs/decoding.md
 	$(BIN)/python -m benchmarks.loading --write docs/loading.md
 	$(BIN)/python -m benchmarks.rivals --python $(RIVALS) --write docs/rivals.md
+
+rivals: rivals/.installed
+
+rivals/.installed: benchmarks/rivals/requirements.txt
+	test -x rivals/bin/python || $(PYTHON) -m venv rivals
+	rivals/bin/python -m pip install --quiet --requirement benchmarks/rivals/requirements.txt
+	touch $@
 
 flink: $(INSTALLED)
 	$(BIN)/python -m runners in-process flink

@@ -16,6 +16,7 @@ from loaders.schedule.mixture import Mixture, mixture_of
 from loaders.schedule.pairing import Pairing
 from loaders.schedule.phase import Batch, Conversations, Deal, Phase, Purpose
 from loaders.schedule.schedule import Cost, Schedule, steps_of
+from loaders.synchronise import Synchronise
 from loaders.workers.pool import Workers
 from loaders.workers.steps import BadSamples, Collate, Step, Steps
 
@@ -125,7 +126,8 @@ class CorpusLoader:
             budget=budget or 0,
             one_modality=one_modality,
         )
-        steps = Steps(Readings(mixture.corpora, columns, verify), collate, bad_samples)
+        draws = collate is not list and type(collate) is not Synchronise
+        steps = Steps(Readings(mixture.corpora, columns, verify), collate, bad_samples, draws)
         self._workers = Workers(steps, num_workers, start_method, pin_memory)
         self._position = Position()
         self._iterations = 0

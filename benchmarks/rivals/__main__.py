@@ -2,8 +2,8 @@
 
     python -m benchmarks.rivals --python rivals/bin/python --json rivals.json [--write docs/rivals.md]
 
-`--python` is the rivals' environment (benchmarks/rivals/__init__.py says what is in it). `--read rivals.json`
-measures nothing and writes the page.
+`--python` is the rivals' environment, which `make rivals` makes. Films that FILE already has are not measured
+again: a run that was stopped goes on. `--read rivals.json` measures nothing and writes the page.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rivals import features, loaders, transcripts
+from benchmarks.rivals import environment, features, loaders, transcripts
 from benchmarks.rivals.films import SETS
 from benchmarks.rivals.page import page
 
@@ -41,21 +41,26 @@ def main() -> None:
     if arguments.read:
         found = json.loads(arguments.read.read_text(encoding="utf-8"))
     else:
+        if lacking := environment.lacking(arguments.python):
+            parser.error(lacking)
         found = {"machine": _machine(), "models": list(arguments.models)}
+        if arguments.json and arguments.json.exists():
+            found |= json.loads(arguments.json.read_text(encoding="utf-8"))
         for part in arguments.parts or PARTS:
-            found[part] = []
-            for row in _rows(part, arguments):
+            rows = found[part] = found.get(part, []) if part == "features" else []
+            for row in _rows(part, arguments, {row["films"] for row in rows if part == "features"}):
                 print(row, flush=True)
-                found[part].append(row)
+                rows.append(row)
                 if arguments.json:
                     arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if arguments.write:
         arguments.write.write_text(page(found), encoding="utf-8")
 
 
-def _rows(part: str, arguments: argparse.Namespace) -> Any:
+def _rows(part: str, arguments: argparse.Namespace, measured: set[str]) -> Any:
     if part == "features":
         sets = [films for films in SETS if films.kind in (arguments.films or films.kind)]
+        sets = [films for films in sets if str(films) not in measured]
         return features.measure(sets, tuple(arguments.models), arguments.repeat, arguments.python)
     measure = transcripts.measure if part == "transcripts" else loaders.measure
     return measure(arguments.repeat, arguments.python)

@@ -27,12 +27,12 @@ class Films:
 
 SETS = (
     Films("ordinary", 4, 20),
-    Films("ordinary", 1, 120),
     Films("dense", 4, 20),
-    Films("dense", 1, 120),
-    Films("talk", 4, 20),
-    Films("talk", 1, 120),
     Films("slides", 1, 120),
+    Films("ordinary", 1, 120),
+    Films("talk", 4, 20),
+    Films("dense", 1, 120),
+    Films("talk", 1, 120),
 )
 
 

