@@ -107,9 +107,7 @@ class _ReadRow(beam.DoFn):
                 raise
             row = InputRow(input=name, id=name, refusal=(Reason.BAD_ROW, str(error)))
         heard = [self._asked.heard(row)]
-        return sign(
-            heard, self._products, self._clip_ns, uris=self._asked.uris, first_clip=self._first_clip
-        )
+        return sign(heard, self._products, self._clip_ns, uris=self._asked.uris, first_clip=self._first_clip)
 
 
 @beam.typehints.with_input_types(tuple[str, Members])

@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks.films import SPEECH
 from benchmarks.flashes import ffmpeg
-from runners.build import seconds
 from benchmarks.rivals.contest import adopt_orphans, run
+from runners.build import seconds
 
 SCRIPT = Path(__file__).with_name("fast_whisper.py")
 

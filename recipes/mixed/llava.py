@@ -8,7 +8,8 @@ from typing import Any
 from recipes.annotations import Annotations, required
 from recipes.errors import RecipeError
 from recipes.recipe import Recipe, Record, Talk
-from schemas.forms.conversations import FormError, is_talk, talk_of
+from schemas.forms.conversations import is_talk, talk_of
+from schemas.forms.errors import FormError
 
 
 def records(annotations: Annotations) -> Iterator[Record]:

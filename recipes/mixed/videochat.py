@@ -9,7 +9,8 @@ from typing import Any
 from recipes.annotations import Annotations, required
 from recipes.errors import RecipeError
 from recipes.recipe import Recipe, Record
-from schemas.forms.conversations import FormError, is_questions, questions_of
+from schemas.forms.conversations import is_questions, questions_of
+from schemas.forms.errors import FormError
 from schemas.forms.times import seconds_of
 
 

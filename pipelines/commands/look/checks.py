@@ -23,7 +23,7 @@ from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME, CORPUS_NAME
 from schemas.rows import Row
 from schemas.shard import end_of_tar
-from schemas.state import BASE, CLAIMS, KEPT, STATES, TABLES, State, state_name
+from schemas.state import BASE, KEPT, STATES, TABLES, State, state_name
 from storage import files
 
 AGAIN = "mend: favor-data build --again {0}"

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from schemas.where import Where, WhereError
 
 from pipelines.commands import options
 from pipelines.commands.look.looking import Looker
@@ -26,6 +25,7 @@ from report.facts import facts
 from report.page import bytes_text, page
 from report.sheet import Sheet, sheet
 from schemas.corpus import INDEX_NAME, LEDGER_NAME
+from schemas.selection.where import Where, WhereError
 from schemas.state import BUILDS, State
 from storage import files
 
