@@ -2,7 +2,7 @@
 
     python -m benchmarks.scales --json scales.json
 
-Times are the pipelines' own (corpus.json); memory is that of all processes of a build together, each shared
+Times are the pipelines' own; memory is that of all processes of a build together, each shared
 page counted once (PSS), looked at twice a second. Random weights of ViT-B/32 and Whisper tiny.
 """
 
