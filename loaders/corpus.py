@@ -7,11 +7,11 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,15 +30,6 @@ from storage import files
 
 _READING = ["key", "shard", "offset", "size", "sha256", "head", "columns", "features"]  # what a worker needs
 _DIGEST_ROWS = 1 << 20
-_PIECE_BYTES = 32 << 20  # the longest that is fetched at once
-
-
-class Place(NamedTuple):
-    """Where a sample's bytes lie: `size` bytes from `offset` on of a shard, a path inside the corpus."""
-
-    shard: str
-    offset: int
-    size: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,8 +127,8 @@ class Corpus:
 
     def sha256s(self, row: int) -> list[str]:
         """Hex, of the bytes at each of the row's places, all columns wanted."""
-        apart = self.table["columns"][row].as_py() if "columns" in self.table.column_names else []
-        return [self.sha256(row), *(layer["sha256"] for layer in apart if layer["size"])]
+        apart = self._layers.of(row) if self._layers else []
+        return [self.sha256(row), *(layer.sha256 for layer in apart if layer.place.size)]
 
     def place(self, row: int) -> Place:
         """Of its base: KEY.json, and what every sample had from the start."""
@@ -151,7 +142,7 @@ class Corpus:
         ends = offsets + self.sizes[rows]
         apart = np.concatenate([[True], (shards[1:] != shards[:-1]) | (offsets[1:] != ends[:-1])])
         in_run = offsets - offsets[apart][np.cumsum(apart) - 1]
-        apart[1:] |= in_run[1:] // _PIECE_BYTES != in_run[:-1] // _PIECE_BYTES
+        apart[1:] |= in_run[1:] // PIECE_BYTES != in_run[:-1] // PIECE_BYTES
         starts = np.flatnonzero(apart).tolist()
         for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
             place = self.place(int(rows[start]))
@@ -161,23 +152,19 @@ class Corpus:
         """Where all that is wanted of a sample lies, and no byte of other columns. The first place begins
         with KEY.json. (In a corpus of version 1 the sample's bytes are one place.)"""
         base = self.place(row)
-        if "columns" not in self.table.column_names:
+        if self._layers is None:
             return [base]
-        apart = [
-            Place(layer["shard"], layer["offset"], layer["size"])
-            for layer in self.table["columns"][row].as_py()
-            if layer["size"] and (columns is None or layer["column"] in (ANNOTATIONS, *columns))
-        ]
-        return [*(self._wanted(row, base, columns) if columns is not None else [base]), *apart]
+        layers = self._layers.of(row)
+        wanted = [x for x in layers if columns is None or x.column == ANNOTATIONS or x.column in columns]
+        bases = [base] if columns is None else self._wanted(row, base, columns, {x.column for x in layers})
+        return [*bases, *(layer.place for layer in wanted if layer.place.size)]
 
-    def _wanted(self, row: int, base: Place, columns: Collection[str]) -> list[Place]:
-        features = self.table["features"][row].as_py()
-        apart = {layer["column"] for layer in self.table["columns"][row].as_py()}
-        inside = [feature for feature in features if feature["column"] not in apart]
-        if not all(feature["size"] for feature in inside):
+    def _wanted(self, row: int, base: Place, columns: Collection[str], apart: Collection[str]) -> list[Place]:
+        inside = [feature for feature in self._inside.of(row) if feature.column not in apart]
+        if not all(feature.place.size for feature in inside):
             return [base]  # of version 1: nobody wrote down where in the sample they lie
-        pieces = [(0, int(self.table["head"][row].as_py()))]
-        pieces += [(f["offset"], f["size"]) for f in inside if f["column"] in columns]
+        pieces = [(0, int(self._heads[row]))]
+        pieces += [feature.place[1:] for feature in inside if feature.column in columns]
         return list(joined(Place(base.shard, base.offset + at, size) for at, size in sorted(pieces)))
 
     def read(self, place: Place) -> Bytes:
@@ -237,6 +224,20 @@ class Corpus:
         return self._entries[shard]
 
     @cached_property
+    def _layers(self) -> Layers | None:
+        """What lies in shards of its own; None: of version 1."""
+        return Layers(self.table["columns"]) if "columns" in self.table.column_names else None
+
+    @cached_property
+    def _inside(self) -> Layers:
+        """Features, wherever they lie."""
+        return Layers(self.table["features"])
+
+    @cached_property
+    def _heads(self) -> npt.NDArray[np.int32]:
+        return np.asarray(self.table["head"].to_numpy())
+
+    @cached_property
     def _entries(self) -> dict[str, files.Entry]:
         return {}
 
@@ -270,21 +271,6 @@ class Corpus:
         with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
             writer.write_table(table.combine_chunks())
         return path
-
-
-def joined(places: Iterable[Place]) -> Iterator[Place]:
-    """Places in order, joined where they touch up to 32 MiB."""
-    open_: Place | None = None
-    for place in places:
-        touches = open_ and open_.shard == place.shard and open_.offset + open_.size == place.offset
-        if open_ and touches and open_.size + place.size <= _PIECE_BYTES:
-            open_ = open_._replace(size=open_.size + place.size)
-            continue
-        if open_:
-            yield open_
-        open_ = place
-    if open_:
-        yield open_
 
 
 def open_corpus(

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Dataset
 
-from loaders.corpus import Corpus, Place, joined
+from loaders.corpus import Corpus
 from loaders.extent import ExtentError, members
 from loaders.opening import CorpusError
+from loaders.places import Place, joined
 from loaders.sample import TrainingSample, decode, treated
 from loaders.schedule.phase import Batch, Item
 from loaders.storage import Bytes
@@ -106,7 +107,9 @@ class CorpusDataset(Dataset[TrainingSample]):
                     where = self.corpus.where(row)
                     raise ExtentError(f"{where}: not the bytes that the index has the SHA-256 of")
         try:
-            found = {name: content for data in parts for name, content in members(data).items()}
+            found = members(parts[0])
+            for data in parts[1:]:
+                found.update(members(data))
             return decode(self.corpus.key(row), found, item, self.columns)
         except ExtentError as error:
             raise ExtentError(f"{self.corpus.where(row)}: {error}") from error

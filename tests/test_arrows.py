@@ -40,7 +40,7 @@ FLOORS = {
     "loaders": [
         "cache memory times",
         "storage",
-        "extent opening",
+        "extent opening places",
         "corpus",
         "schedule",
         "sample",

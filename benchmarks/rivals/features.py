@@ -47,6 +47,7 @@ def measure(
                         seconds = _theirs(READERS[name], paths, output, models, python, found)
                     taken.setdefault(name, []).append(seconds)
             row = {"films": str(films), "megabits": megabits, "turns": repeat, "load": os.getloadavg()[1]}
+            row["cores"] = len(os.sched_getaffinity(0))
             for number, column in enumerate(("command", "loop", "cpu")):
                 row[column] = {
                     name: statistics.median(each[number] for each in all_) for name, all_ in taken.items()

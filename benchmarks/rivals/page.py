@@ -66,11 +66,11 @@ def page(found: dict[str, Any]) -> str:
 
 def _features(rows: list[dict[str, Any]]) -> Iterator[str]:
     ours, *others = rows[0]["command"]
-    yield f"| films | Mbit/s | build, s | {' | '.join(others)} | turns | load |\n"
-    yield f"| --- |{' ---: |' * (len(others) + 4)}\n"
+    yield f"| films | Mbit/s | build, s | {' | '.join(others)} | cores | turns | load |\n"
+    yield f"| --- |{' ---: |' * (len(others) + 5)}\n"
     for row in rows:
         columns = [row[name] for name in ("command", "loop", "cpu")]
         cells = [" / ".join(f"{column[name] / column[ours]:.2f}" for column in columns) for name in others]
         own = " / ".join(f"{column[ours]:.1f}" for column in columns)
         yield f"| {row['films']} | {row['megabits']:.1f} | {own} "
-        yield f"| {' | '.join(cells)} | {row['turns']} | {row['load']:.1f} |\n"
+        yield f"| {' | '.join(cells)} | {row['cores']} | {row['turns']} | {row['load']:.1f} |\n"
