@@ -20,7 +20,9 @@ it, for all. Seconds of the build, and how many times as long the others take: w
 included / the loop alone, models loaded / CPU seconds of the whole command and all its children, which
 other programs disturb least. Every script asks for all of a film's frames at once, uses the reader's own
 threads, resizes with torch on bytes and encodes in batches of 16. clip-video-encode's and video2dataset's
-ways are written out: their pins do not install beside ours. A figure under 1 is a rival that wins.
+ways are written out: their pins do not install beside ours. A figure under 1 is a rival that wins. On a
+loaded machine CPU seconds too are little told apart: threads spin while they wait for one another. A row on
+one core (`taskset`, OMP_NUM_THREADS=1) has none of that.
 
 """
 TRANSCRIPTS = """
@@ -70,7 +72,10 @@ def _features(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"| --- |{' ---: |' * (len(others) + 5)}\n"
     for row in rows:
         columns = [row[name] for name in ("command", "loop", "cpu")]
-        cells = [" / ".join(f"{column[name] / column[ours]:.2f}" for column in columns) for name in others]
+        cells = [
+            " / ".join(f"{column[name] / column[ours]:.2f}" if name in column else "–" for column in columns)
+            for name in others
+        ]
         own = " / ".join(f"{column[ours]:.1f}" for column in columns)
         yield f"| {row['films']} | {row['megabits']:.1f} | {own} "
         yield f"| {' | '.join(cells)} | {row['cores']} | {row['turns']} | {row['load']:.1f} |\n"

@@ -153,21 +153,21 @@ def _times(
 
 def invented_lines(found: dict[str, System]) -> Iterator[str]:
     """A table of the words an hour that were not spoken, as Markdown."""
-    yield "| two minutes of | " + " | ".join(found) + " |"
+    yield "| a minute of | " + " | ".join(found) + " |"
     yield "|---|" + "---:|" * len(found)
-    sounds = wordless()
+    sounds = wordless(60)
     for name, sound in sounds.items():
-        rates = [len(text_of(system(sound)).split()) * 30 for system in found.values()]
+        rates = [len(text_of(system(sound)).split()) * 60 for system in found.values()]
         yield f"| {name} | " + " | ".join(f"{rate:.0f}" for rate in rates) + " |"
-    again = repeating()
+    again = repeating(60)
     said = NORMALISED(again.text)
     heard = [jiwer.process_words(said, NORMALISED(text_of(find(again.sound)))) for find in found.values()]
     yield (
         "| one sentence, again and again: words too many | "
-        + " | ".join(f"{words.insertions * 30}" for words in heard)
+        + " | ".join(f"{words.insertions * 60}" for words in heard)
         + " |"
     )
-    yield "| the same: words missed | " + " | ".join(f"{words.deletions * 30}" for words in heard) + " |"
+    yield "| the same: words missed | " + " | ".join(f"{words.deletions * 60}" for words in heard) + " |"
 
 
 def _written(page: str, heading: str, section: str) -> str:
