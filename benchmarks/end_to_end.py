@@ -23,7 +23,7 @@ import torch
 
 from benchmarks.encoders import bare, bare_batches
 from benchmarks.films import ZOOM, talking_films
-from benchmarks.lines import Line, seconds_of_build, write
+from benchmarks.lines import Line, write
 from decoders.clips import decode_clips
 from featurizers.registry import resolve
 from runners.build import seconds

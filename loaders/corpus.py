@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from loaders.cache import LocalCache
 from loaders.memory import empty
 from loaders.opening import CorpusError, columns_of, open_table, passing
+from loaders.places import PIECE_BYTES, Layers, Place, joined
 from loaders.storage import Bytes, Storage
 from schemas.corpus import CORPUS_NAME, Column
 from schemas.features import Rate

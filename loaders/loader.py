@@ -7,10 +7,10 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from loaders import agreement
 from loaders.corpus import Corpus
 from loaders.dataset import Readings
 from loaders.position import Position
+from loaders.schedule import agreement
 from loaders.schedule.epochs import Epochs
 from loaders.schedule.mixture import Mixture, mixture_of
 from loaders.schedule.pairing import Pairing

@@ -49,11 +49,13 @@ class Layers:
     def of(self, row: int) -> list[Layer]:
         """In the column's order."""
         found = []
+        names = self._names
+        assert names is not None
         for at in range(int(self._ends[row]), int(self._ends[row + 1])):
             shard = "" if self._shards is None else self._shards[at].as_py()
             sha256 = "" if self._sha256s is None else self._sha256s[at].as_py()
             place = Place(shard, int(self._offsets[at]), int(self._sizes[at]))
-            found.append(Layer(self._names[at].as_py(), place, sha256))
+            found.append(Layer(names[at].as_py(), place, sha256))
         return found
 
 

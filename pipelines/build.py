@@ -24,7 +24,7 @@ from pipelines.states.migrate import is_version_1, migrate
 from pipelines.states.restore import restore_parts
 from pipelines.storage.cache import Cache
 from pipelines.storage.listing import spelled
-from pipelines.uris import Shown, roots_of
+from pipelines.storage.uris import Shown, roots_of
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
 from schemas.rows import Row
 from schemas.state import ANNOTATIONS, BASE, State

@@ -12,7 +12,7 @@ from pipelines.placement import AudioPlacement, FramePlacement, from_bytes
 from pipelines.products import PLACEMENT, STREAM_OF, WORDS, Product, Products, Stream
 from pipelines.records import Fresh, Lying, Place, PlannedSample
 from pipelines.storage.cache import Cache
-from pipelines.uris import Shown
+from pipelines.storage.uris import Shown
 from schemas.digest import digest
 from schemas.grid import Grid, ns_to_seconds
 from schemas.rows import Row

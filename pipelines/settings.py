@@ -10,7 +10,7 @@ from typing import Any
 
 from decoders import DECODERS
 from pipelines.errors import UsageError
-from pipelines.uris import URIS
+from pipelines.storage.uris import URIS
 from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
 from schemas.manifest import InputRow
 from schemas.media import Modality
@@ -50,7 +50,7 @@ class Settings:
         dry_run: nothing is written.
         again: the corpus's own encoders and no others.
         no_sound: sound is left out, and Whisper's column with it.
-        uris: what KEY.json says of where media lie: one of pipelines.uris.URIS.
+        uris: what KEY.json says of where media lie: one of pipelines.storage.uris.URIS.
         skip_bad_rows: a manifest's row that is wrong is rejected, not an error.
 
     Raises:

@@ -44,7 +44,7 @@ FLOORS = {
         "corpus",
         "schedule",
         "sample",
-        "agreement dataset position",
+        "dataset position",
         "workers",
         "loader streaming synchronise",
     ],
@@ -52,7 +52,7 @@ FLOORS = {
     "pipelines": [
         "errors",
         "storage",
-        "metrics records placement uris",
+        "metrics records placement",
         "states",
         "products settings",
         "tasks",

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lines import seconds_of_build
 from benchmarks.rivals.contest import adopt_orphans, run
 from benchmarks.rivals.environment import libraries
 from benchmarks.rivals.films import Films, make

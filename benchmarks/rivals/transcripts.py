@@ -16,7 +16,6 @@ from typing import Any
 
 from benchmarks.films import SPEECH
 from benchmarks.flashes import ffmpeg
-from benchmarks.lines import seconds_of_build
 from benchmarks.rivals.contest import adopt_orphans, run
 from runners.build import seconds
 

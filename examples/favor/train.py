@@ -31,11 +31,11 @@ from examples.favor.training.options import PRECISIONS, parse, settings_of
 from examples.favor.training.ranks import Ranks, joined
 from examples.favor.training.steps import NotFiniteError, Rate, Step, Training
 from examples.favor.training.stop import Stop
-from loaders.agreement import RanksDifferError
 from loaders.corpus import Corpus
 from loaders.extent import ExtentError
 from loaders.loader import CheckpointError, CorpusLoader
 from loaders.opening import CorpusError
+from loaders.schedule.agreement import RanksDifferError
 from storage.errors import StorageError
 
 EVERY_SECONDS = 10  # between lines of progress

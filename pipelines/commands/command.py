@@ -153,13 +153,13 @@ def _verify(arguments: list[str]) -> int:
 
 
 def _report(arguments: list[str]) -> int:
-    from pipelines.commands.look.report import run
+    from pipelines.commands.draw.report import run
 
     return run(arguments)
 
 
 def _show(arguments: list[str]) -> int:
-    from pipelines.commands.look.show import run
+    from pipelines.commands.draw.show import run
 
     return run(arguments)
 

@@ -25,7 +25,7 @@ from pipelines.settings import (
     size,
     sound_track,
 )
-from pipelines.uris import URIS
+from pipelines.storage.uris import URIS
 from schemas.grid import FrameAt
 
 

@@ -12,9 +12,9 @@ import torch
 import webdataset as wds
 from torch.nn.parallel import DistributedDataParallel
 
-from loaders.agreement import RanksDifferError
 from loaders.corpus import open_corpus
 from loaders.loader import CheckpointError, CorpusLoader
+from loaders.schedule.agreement import RanksDifferError
 from loaders.schedule.phase import Phase
 from loaders.streaming import StreamingCorpus
 from tests.loaders.ranks import on_ranks

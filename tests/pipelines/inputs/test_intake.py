@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.commands.command import main
 
-from .conftest import manifest
+from ..conftest import manifest
 
 
 def ledger(output: Path) -> dict[str, tuple[str, str | None]]:

@@ -61,7 +61,7 @@ def test_the_graph_runs_with_every_element_checked(
 
 def test_every_step_has_a_pipeline_of_its_own_in_the_tests() -> None:
     """A file a step, and every PTransform of it run there, with `assert_that`."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     for step in sorted((root / "pipelines" / "steps").glob("[a-z]*.py")):
         made = re.findall(r"^class ([A-Z]\w*)\(beam\.(?:PTransform|DoFn)\)", step.read_text(), re.MULTILINE)
         test = (root / "tests" / "pipelines" / "steps" / f"test_{step.name}").read_text()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from pipelines.commands import options
-from pipelines.commands.look.looking import Looked, Looker
-from pipelines.commands.look.report import corpus_of
+from pipelines.commands.draw.looking import Looked, Looker
+from pipelines.commands.draw.report import corpus_of
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.storage.beam_options import adopt

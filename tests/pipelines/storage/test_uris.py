@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.commands.command import main
-from pipelines.uris import Shown, roots_of
+from pipelines.storage.uris import Shown, roots_of
 
 ROOTS = ("/home/alice/set/", "/home/alice/set/deep/", "s3://secret/in/")
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.commands import options
-from pipelines.commands.look.looking import Looker
+from pipelines.commands.draw.looking import Looker
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.states.commit import latest

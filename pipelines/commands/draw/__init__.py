@@ -1,0 +1,1 @@
+"""Pictures of a corpus and of one sample: for people."""
