@@ -24,7 +24,7 @@ from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
 from schemas.rows import Row
 from schemas.state import ANNOTATIONS, BASE, State
-from storage import files
+from storage import files, web
 
 STAGE_RAM = "12GB"  # weights of both encoders, frames decoded ahead, and one decoder a core
 
@@ -75,6 +75,7 @@ class Build:
     transcription: Transcription | None = None
     accelerator: str | None = None
     audio_track: str = ""
+    hosts: frozenset[str] | None = None  # of the inner network, that the user named (storage/web.py)
 
     @cached_property
     def members(self) -> Members:
@@ -176,6 +177,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
         transcription=_transcription(asked, featurizers, products),
         accelerator=asked.accelerator,
         audio_track=asked.audio_track,
+        hosts=frozenset(web.hosts(asked.named)),
     )
 
 

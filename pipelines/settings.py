@@ -80,6 +80,11 @@ class Settings:
         if self.language and not self.transcribe:
             raise UsageError("language is that of the words: give --transcribe too")
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every uri that the user named himself."""
+        return (*self.sources, self.output, *([self.cache] if self.cache else []))
+
     def columns(self) -> dict[str, str]:
         """Column -> KIND:MODEL, `whisper` and `clip` written out.
 

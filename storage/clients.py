@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 import fsspec
 
+from storage import web
 from storage.errors import StorageError
 from storage.uris import scheme
 
@@ -25,6 +27,7 @@ def client(uri: str) -> tuple[Any, str]:
     Raises:
         ValueError: no such scheme.
         StorageError: a package is missing.
+        PermissionError: guarded (storage/web.py), and its host is of the inner network.
     """
     kind = scheme(uri)
     if kind in ("gs", "gcs"):  # its newer half asks by gRPC of what kind a bucket is, and thrice for an entry
@@ -36,7 +39,9 @@ def client(uri: str) -> tuple[Any, str]:
         raise StorageError(f"{uri}: nothing is installed that reads {kind}://: {extra}") from error
     arguments = {**_arguments(kind), **made._get_kwargs_from_urls(uri)}
     said = tuple(item for item in os.environ.items() if item[0].startswith(("AWS_", "GOOGLE_", "FSSPEC_")))
-    key = (os.getpid(), kind, str(arguments), said)
+    if kind in web.WITH_A_HOST:
+        web.check_host(urlsplit(uri).hostname, urlsplit(uri).port)
+    key = (os.getpid(), kind, str(arguments), said, web.state())
     if key not in _clients:
         new = made(**arguments)
         if kind in ("s3", "s3a"):
@@ -59,5 +64,6 @@ def _arguments(kind: str) -> dict[str, Any]:
         from aiohttp import ClientTimeout
 
         timeout = ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S)
-        return {**always, "client_kwargs": {"timeout": timeout, "trust_env": True}}  # proxies, netrc
+        settings = {"timeout": timeout, "trust_env": True}  # proxies, netrc
+        return {**always, "client_kwargs": settings, "get_client": web.session}
     return always

@@ -22,6 +22,25 @@ class StorageError(Exception):
     """Reading or writing failed for a reason that lies outside the job: one line that names the file."""
 
 
+class TooLargeError(StorageError):
+    """A file that is larger than it may be."""
+
+
+def refused(error: BaseException) -> OSError | None:
+    """The system's refusal behind an error of the web's client: an address that may not be reached."""
+    for cause in (error, error.__cause__):
+        if isinstance(cause, OSError) and cause.errno == EACCES:
+            return cause
+    return None
+
+
+def retry_after(error: BaseException) -> float:
+    """Seconds for which the server asks (RFC 9110, 10.2.3); 0 where it does not."""
+    headers = getattr(error, "headers", None) or {}
+    text = str(headers.get("Retry-After", ""))
+    return float(text) if text.isdecimal() else 0.0
+
+
 def is_storages(error: BaseException) -> bool:
     """Whether a disk or a store's client says this, rather than a bug of ours."""
     kinds = type(error).__mro__
@@ -49,7 +68,7 @@ def status(error: BaseException) -> int | None:
 
 def passes(error: BaseException) -> bool:
     """Whether the same request may well succeed a little later."""
-    if isinstance(error, (FileNotFoundError, FileExistsError, PermissionError)):
+    if isinstance(error, (FileNotFoundError, FileExistsError, PermissionError)) or refused(error):
         return False
     if (code := status(error)) is not None:
         return code in _PASSING or code >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -74,6 +93,8 @@ def translated(uri: str) -> Iterator[None]:
             "Forbidden:"
         ):  # gcsfs
             raise PermissionError(EACCES, "access denied", uri) from error
+        if no := refused(error):
+            raise PermissionError(EACCES, no.strerror, uri) from error
         raise StorageError(f"{uri}: {reason(error)}") from error
 
 

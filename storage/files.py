@@ -17,16 +17,42 @@ from typing import IO
 
 from storage import disk, objects
 from storage.entry import HEARTBEAT_S, STAGING, Entry
-from storage.errors import StorageError, is_storages, translated, writing
+from storage.errors import StorageError, TooLargeError, is_storages, translated, writing
 from storage.objects import each
 from storage.uris import absolute, is_local, join, local_path, scheme, split
 
 __all__ = [
-    "STAGING", "Entry", "StorageError", "absolute", "atomic_writer", "create_if_absent", "delete",
-    "delete_many", "download", "each", "entries", "entry", "exists", "is_local", "join", "listing",
-    "local_path", "open_read", "put", "read_bytes", "read_many", "read_range", "read_ranges", "scheme",
-    "scratch", "split", "staging_path", "sweep",
+    "STAGING",
+    "Entry",
+    "StorageError",
+    "TooLargeError",
+    "absolute",
+    "atomic_writer",
+    "create_if_absent",
+    "delete",
+    "delete_many",
+    "download",
+    "each",
+    "entries",
+    "entry",
+    "exists",
+    "is_local",
+    "join",
+    "listing",
+    "local_path",
+    "open_read",
+    "put",
+    "read_bytes",
+    "read_many",
+    "read_range",
+    "read_ranges",
+    "scheme",
+    "scratch",
+    "split",
+    "staging_path",
+    "sweep",
 ]  # fmt: skip
+MOST_BYTES = 100 * 10**9  # a day of 1080p at 9 Mbit/s
 _READ_AHEAD = 1 << 20
 
 
@@ -146,10 +172,10 @@ class _Ranges(io.RawIOBase):
         return len(content)
 
 
-def download(uri: str, path: str) -> None:
-    """The whole, into a file on this machine."""
+def download(uri: str, path: str, most: int = MOST_BYTES) -> None:
+    """The whole, into a file on this machine; raises TooLargeError if it has more bytes than `most`."""
     with translated(uri):
-        objects.download(uri, path)
+        objects.download(uri, path, most)
 
 
 def put(uri: str, content: bytes, root: str | None = None, *, durable: bool = True) -> None:

@@ -13,9 +13,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import IO, Any, TypeVar
 
+from storage import web
 from storage.clients import client
 from storage.entry import STALE_S, Entry
-from storage.errors import StorageError, is_storages, passes, status
+from storage.errors import StorageError, is_storages, passes, refused, retry_after, status
 from storage.uris import scheme, split
 
 PATIENCE_S = 60.0  # from the first failure on; then it is an error
@@ -37,7 +38,7 @@ U = TypeVar("U")
 
 def patiently(request: Callable[[], T]) -> T:
     """Tries again with growing pauses while the storage fails in a way that passes."""
-    wait, deadline = _FIRST_WAIT_S, None
+    wait, asked, deadline = _FIRST_WAIT_S, 0.0, None
     while True:
         try:
             return request()
@@ -45,9 +46,10 @@ def patiently(request: Callable[[], T]) -> T:
             if not is_storages(error) or not passes(error):
                 raise
             deadline = deadline or time.monotonic() + PATIENCE_S
-            if time.monotonic() + wait > deadline:
+            asked = retry_after(error)
+            if time.monotonic() + max(wait, asked) > deadline:
                 raise
-        time.sleep(wait * random.uniform(0.5, 1))
+        time.sleep(max(asked, wait * random.uniform(0.5, 1)))
         wait = min(2 * wait, _LONGEST_WAIT_S)
 
 
@@ -73,7 +75,7 @@ def _info(store: Any, path: str) -> dict[str, Any]:
         found: dict[str, Any] = store.info(path)
     except FileNotFoundError as error:  # so fsspec calls all that goes wrong on the web
         cause = error.__cause__
-        if cause and (passes(cause) or status(cause) not in (None, *_ABSENT)):
+        if cause and (passes(cause) or refused(cause) or status(cause) not in (None, *_ABSENT)):
             raise cause from None
         raise
     return found
@@ -141,18 +143,20 @@ def read_range(uri: str, offset: int, size: int) -> bytes:
         return b""
     store, path = client(uri)
     try:
+        if scheme(uri) in ("http", "https"):
+            return patiently(lambda: web.read_range(store, path, offset, size))
         content = bytes(patiently(lambda: store.cat_file(path, start=offset, end=offset + size)))
     except Exception as error:
         if is_storages(error) and status(error) == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return b""  # begins at the end or after it
         raise
-    return content if len(content) <= size else content[offset : offset + size]  # a server without ranges
+    return content
 
 
-def download(uri: str, path: str) -> None:
+def download(uri: str, path: str, most: int) -> None:
     """The whole, into a local file."""
     store, name = client(uri)
-    patiently(lambda: store.get_file(name, path))
+    patiently(lambda: store.get_file(name, path, callback=web.Watched(uri, most)))
 
 
 def put(uri: str, content: bytes) -> None:

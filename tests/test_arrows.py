@@ -48,7 +48,7 @@ FLOORS = {
         "workers",
         "loader streaming synchronise",
     ],
-    "storage": ["entry errors uris", "clients", "disk objects", "files"],
+    "storage": ["entry errors uris", "web", "clients", "disk objects", "files"],
     "pipelines": [
         "errors",
         "storage",

@@ -32,7 +32,7 @@ from pipelines.storage.cache import VanishedError
 from pipelines.storage.sources import read_sources
 from schemas.manifest import InputRow
 from schemas.state import State
-from storage import files
+from storage import files, web
 
 HERE = ("DirectRunner", "FnApiRunner")  # runners that decode in this process
 _TRIES = 10  # builds that were overtaken by another's commit
@@ -91,6 +91,7 @@ def launch(
     """
     adopt(beams, warn)
     with ExitStack() as stack:
+        stack.enter_context(web.guarded(frozenset(web.hosts(asked.named))))
         progress = Progress(_progress_file(stack) if bar else None)
 
         def shown() -> AbstractContextManager[object]:

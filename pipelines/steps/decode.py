@@ -33,6 +33,7 @@ from schemas.grid import Grid
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
 from schemas.reasons import MediaError, Stage
 from schemas.shard import ShardWriter
+from storage import web
 
 AHEAD_FILES, AHEAD_SECONDS = 64, 600  # of files fetched and given to the decoders before they are taken
 
@@ -72,6 +73,7 @@ class DecodeMedia(beam.DoFn):
         self._audio_track = build.audio_track
         self._limits = build.limits
         self._progress = build.progress
+        self._hosts = build.hosts
 
     @classmethod
     def step(cls, build: Build) -> beam.PTransform:
@@ -86,12 +88,16 @@ class DecodeMedia(beam.DoFn):
         )
 
     def setup(self) -> None:
+        self._guard = ExitStack()
+        if self._hosts is not None:
+            self._guard.enter_context(web.guarded(self._hosts))
         self._pool = shared_pool.acquire(self._limits)
         self._workers = shared_pool.decode_workers()
         self._running: deque[_Running] = deque()
 
     def teardown(self) -> None:
         shared_pool.release(self._limits)
+        self._guard.close()
 
     def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
         """Starts this file; hands on the oldest one in work once enough run ahead of it."""

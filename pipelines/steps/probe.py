@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 
 import apache_beam as beam
@@ -18,6 +19,7 @@ from pipelines.storage.cache import Cache, memo_key
 from schemas.digest import canonical_json
 from schemas.manifest import InputRow
 from schemas.reasons import MediaError, Stage
+from storage import web
 
 MEMO_SUFFIX = "probe"
 _PROBED = TypeAdapter(Probed)
@@ -34,9 +36,11 @@ def read_memo(entry: bytes) -> Probed:
 class ProbeMedia(beam.PTransform):
     """InputRow -> (uri, Probed | Rejection), one a file however many rows name it."""
 
-    def __init__(self, cache: Cache, limits: Limits, audio_track: str = "") -> None:
+    def __init__(
+        self, cache: Cache, limits: Limits, audio_track: str = "", hosts: frozenset[str] | None = None
+    ) -> None:
         super().__init__()
-        self._probe = _Probe(cache, limits, audio_track)
+        self._probe = _Probe(cache, limits, audio_track, hosts)
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
         return (
@@ -53,17 +57,22 @@ class ProbeMedia(beam.PTransform):
 class _Probe(beam.DoFn):
     """A memo of (uri, version) -> Probed keeps a second build from reading what did not change."""
 
-    def __init__(self, cache: Cache, limits: Limits, audio_track: str) -> None:
+    def __init__(self, cache: Cache, limits: Limits, audio_track: str, hosts: frozenset[str] | None) -> None:
         self._cache = cache
         self._limits = limits
         self._audio_track = audio_track
+        self._hosts = hosts
 
     def setup(self) -> None:
+        self._guard = ExitStack()
+        if self._hosts is not None:
+            self._guard.enter_context(web.guarded(self._hosts))
         self._pool: DecoderPool | None = None
 
     def teardown(self) -> None:
         if self._pool:
             self._pool.close()
+        self._guard.close()
 
     def process(self, uri: str) -> Iterator[ProbedUri]:
         try:

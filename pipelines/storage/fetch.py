@@ -163,6 +163,8 @@ def _as_media_errors(uri: str) -> Iterator[None]:
             yield
     except FileNotFoundError as error:
         raise MediaError(Reason.NOT_FOUND, f"{uri}: no such file") from error
+    except files.TooLargeError as error:
+        raise MediaError(Reason.TOO_LARGE, str(error)) from error
     except (PermissionError, tarfile.TarError) as error:
         raise MediaError(Reason.UNREADABLE, f"{uri}: {getattr(error, 'strerror', None) or error}") from error
     except StorageError as error:
