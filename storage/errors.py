@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EACCES, ENOENT
@@ -32,6 +33,12 @@ def refused(error: BaseException) -> OSError | None:
         if isinstance(cause, OSError) and cause.errno == EACCES:
             return cause
     return None
+
+
+def no_such_host(error: BaseException) -> bool:
+    """Whether the names of hosts are looked up, and this one is not among them."""
+    named = (error, getattr(error, "os_error", None), error.__cause__)
+    return any(isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME for cause in named)
 
 
 def retry_after(error: BaseException) -> float:
@@ -68,7 +75,9 @@ def status(error: BaseException) -> int | None:
 
 def passes(error: BaseException) -> bool:
     """Whether the same request may well succeed a little later."""
-    if isinstance(error, (FileNotFoundError, FileExistsError, PermissionError)) or refused(error):
+    if isinstance(error, (FileNotFoundError, FileExistsError, PermissionError)):
+        return False
+    if refused(error) or no_such_host(error):
         return False
     if (code := status(error)) is not None:
         return code in _PASSING or code >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -93,6 +102,8 @@ def translated(uri: str) -> Iterator[None]:
             "Forbidden:"
         ):  # gcsfs
             raise PermissionError(EACCES, "access denied", uri) from error
+        if no_such_host(error):
+            raise FileNotFoundError(ENOENT, "no such host", uri) from error
         if no := refused(error):
             raise PermissionError(EACCES, no.strerror, uri) from error
         raise StorageError(f"{uri}: {reason(error)}") from error

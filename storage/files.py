@@ -62,9 +62,10 @@ def entry(uri: str) -> Entry:
         return disk.entry(local_path(uri)) if is_local(uri) else objects.entry(uri)
 
 
-def entries(uris: Iterable[str]) -> dict[str, Entry | OSError]:
-    """Size and version of many, or why there is none: FileNotFoundError, PermissionError."""
-    found: dict[str, Entry | OSError] = {}
+def entries(uris: Iterable[str]) -> dict[str, Entry | OSError | StorageError]:
+    """Size and version of many, or why there is none: FileNotFoundError, PermissionError; where none of the
+    web's hosts is to blame for all of them, StorageError too."""
+    found: dict[str, Entry | OSError | StorageError] = {}
     remote = []
     for uri in dict.fromkeys(uris):
         if not is_local(uri):
@@ -76,7 +77,11 @@ def entries(uris: Iterable[str]) -> dict[str, Entry | OSError]:
             found[uri] = error
     if remote:
         with translated(remote[0]):
-            found |= objects.entries(remote)
+            asked = objects.entries(remote)
+        failures = [error for error in asked.values() if isinstance(error, StorageError)]
+        if len(failures) == len(asked):
+            raise failures[0]  # it is this machine's network
+        found |= asked
     return found
 
 

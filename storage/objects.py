@@ -16,7 +16,16 @@ from typing import IO, Any, TypeVar
 from storage import web
 from storage.clients import client
 from storage.entry import STALE_S, Entry
-from storage.errors import StorageError, is_storages, passes, refused, retry_after, status
+from storage.errors import (
+    StorageError,
+    is_storages,
+    no_such_host,
+    passes,
+    refused,
+    retry_after,
+    status,
+    translated,
+)
 from storage.uris import scheme, split
 
 PATIENCE_S = 60.0  # from the first failure on; then it is an error
@@ -75,7 +84,9 @@ def _info(store: Any, path: str) -> dict[str, Any]:
         found: dict[str, Any] = store.info(path)
     except FileNotFoundError as error:  # so fsspec calls all that goes wrong on the web
         cause = error.__cause__
-        if cause and (passes(cause) or refused(cause) or status(cause) not in (None, *_ABSENT)):
+        if cause and (
+            passes(cause) or refused(cause) or no_such_host(cause) or status(cause) not in (None, *_ABSENT)
+        ):
             raise cause from None
         raise
     return found
@@ -87,12 +98,12 @@ def _entry(info: dict[str, Any]) -> Entry:
     return Entry(-1 if size is None else size, f"{'' if size is None else size}-{version}")
 
 
-def entries(uris: Iterable[str]) -> dict[str, Entry | OSError]:
+def entries(uris: Iterable[str]) -> dict[str, Entry | OSError | StorageError]:
     """Many at once: a folder of which many are asked for is listed."""
     by_folder = defaultdict(list)
     for uri in uris:
         by_folder[split(uri)[0]].append(uri)
-    found: dict[str, Entry | OSError] = {}
+    found: dict[str, Entry | OSError | StorageError] = {}
     single = []
     for folder, wanted in by_folder.items():
         if len(wanted) < _LIST_FROM or scheme(folder) in ("http", "https"):
@@ -103,11 +114,16 @@ def entries(uris: Iterable[str]) -> dict[str, Entry | OSError]:
     return found | dict(zip(single, each(_entry_or_error, single), strict=True))
 
 
-def _entry_or_error(uri: str) -> Entry | OSError:
+def _entry_or_error(uri: str) -> Entry | OSError | StorageError:
     try:
-        return entry(uri)
+        with translated(uri):
+            return entry(uri)
     except (FileNotFoundError, PermissionError) as error:
         return error
+    except StorageError as error:
+        if scheme(uri) not in ("http", "https"):
+            raise
+        return error  # one host of the web is no storage: the others may be well
 
 
 def listing(folder: str) -> Iterator[tuple[str, Entry]]:

@@ -79,7 +79,9 @@ def versions(uris: Iterable[str]) -> dict[str, str | MediaError]:
     return found
 
 
-def _version_of(uri: str, entry: files.Entry | OSError) -> str:
+def _version_of(uri: str, entry: files.Entry | OSError | StorageError) -> str:
+    if isinstance(entry, StorageError):
+        raise MediaError(Reason.UNREADABLE, str(entry)) from entry
     with _as_media_errors(uri):
         if isinstance(entry, OSError):
             raise entry

@@ -221,3 +221,25 @@ def test_a_host_is_not_asked_more_than_so_much_at_once(server: Server) -> None:
     uris = [f"http://{server.at}/wait/{number}" for number in range(40)]
     assert files.read_many(uris) == [b"small"] * 40
     assert 1 < server.most <= web.AT_ONCE_A_HOST
+
+
+def test_a_host_that_is_gone_is_not_the_others_fault(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "PATIENCE_S", 0.5)
+    true = socket.getaddrinfo
+
+    def lookup(name: str, *rest: object, **more: object) -> object:
+        if name == "gone.example":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return true(name, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
+        here, gone = f"http://{server.at}/small", "http://gone.example/x"
+        found = files.entries([here, dead, gone])
+        assert isinstance(found[here], files.Entry)
+        assert isinstance(found[dead], StorageError)
+        assert isinstance(found[gone], FileNotFoundError)
+        with pytest.raises(StorageError):  # nothing of the web is there
+            files.entries([dead])
