@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from pipelines.build import Build
+from pipelines.metrics.counters import isolation
 from pipelines.products import STREAM_OF, Products
 from pipelines.states.commit import latest
 from pipelines.states.derived import ensure_derived
@@ -73,6 +74,7 @@ def _note(output: str, state: State, seconds: Mapping[str, float], counters: Map
         "media_seconds": state.media_seconds,
         "seconds": dict(seconds),
         "counters": dict(sorted(counters.items())),
+        "isolation": isolation(counters),
         "libraries": dict(_libraries()),
     }
     name = f"{state.state:06d}-{uuid.uuid4().hex[:8]}.json"

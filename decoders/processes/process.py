@@ -30,6 +30,14 @@ isolation_of_workers: Counter[tuple[Level, str]] = Counter()
 Made = tuple[MediaInfo | DecodedClip, int]  # and its bytes
 
 
+def newly_isolated() -> Counter[tuple[Level, str]]:
+    """What the workers that began since the last call said of it."""
+    with _counting:
+        found = isolation_of_workers.copy()
+        isolation_of_workers.clear()
+    return found
+
+
 def workers_at_work() -> int:
     """How many workers of this process's pools decode at this moment; those that wait for room do not."""
     return _workers_at_work

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from apache_beam.metrics import Metrics
+
+from decoders.processes.isolation import Level
+from decoders.processes.process import newly_isolated
 
 NAMESPACE = "favor-data"
 INPUTS_DONE = "inputs_done"
@@ -17,12 +21,25 @@ SAMPLES, SHARDS, BYTES = (
 )  # written by this job; bytes of samples, as in the index
 CACHE_HITS, CACHE_MISSES = "cache_hits", "cache_misses"  # products that samples want
 EXTRA_WINDOWS = "extra_windows"  # of sound, encoded for its words alone
+ISOLATION = "decoders_isolation_"  # decoding processes that began: …on, …in_part, …off (docs/security.md)
 MICROSECONDS = "_micro_secs"  # ends the name of a counter of time, as RunInference's do
 
 
 def count(name: str, by: int = 1) -> None:
     """Adds to a counter of the step that calls it."""
     Metrics.counter(NAMESPACE, name).inc(by)
+
+
+def count_isolation() -> None:
+    """What the decoding processes of this machine have said since the last call."""
+    for (level, _), processes in newly_isolated().items():
+        count(ISOLATION + level.replace(" ", "_"), processes)
+
+
+def isolation(counters: Mapping[str, int]) -> dict[str, int]:
+    """Level -> decoding processes of a job, out of what it counted."""
+    found = {level: counters.get(ISOLATION + level.replace(" ", "_"), 0) for level in Level}
+    return {str(level): processes for level, processes in found.items() if processes}
 
 
 def rejected(reason: str) -> str:

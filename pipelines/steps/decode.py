@@ -23,6 +23,7 @@ from featurizers.running import accelerators
 from featurizers.running.sharing import distinct
 from pipelines.build import Build
 from pipelines.keep import flac, jpeg
+from pipelines.metrics.counters import count_isolation
 from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
 from pipelines.products import PLACEMENT, WORDS, Stream
@@ -119,6 +120,7 @@ class DecodeMedia(beam.DoFn):
         while self._running:
             for output in self._finish():
                 yield _windowed(output)
+        count_isolation()
 
     def _start(self, running: _Running) -> None:
         try:

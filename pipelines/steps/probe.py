@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
+from pipelines.metrics.counters import count_isolation
 from pipelines.metrics.profile import timed
 from pipelines.products import PROBE_VERSION
 from pipelines.records import Probed, Rejection
@@ -68,6 +69,9 @@ class _Probe(beam.DoFn):
         if self._hosts is not None:
             self._guard.enter_context(web.guarded(self._hosts))
         self._pool: DecoderPool | None = None
+
+    def finish_bundle(self) -> None:
+        count_isolation()
 
     def teardown(self) -> None:
         if self._pool:

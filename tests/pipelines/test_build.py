@@ -224,6 +224,18 @@ def test_the_frame_rule_is_the_users(media, features, tmp_path, read_samples, ru
     assert times == pytest.approx({"start": [0, 0.48, 1, 1.48], "favor": [0, 0.96, 1, 1.96]}[rule])
 
 
+def test_how_well_decoders_were_kept_in_is_said_and_recorded(media, features, tmp_path, capsys) -> None:
+    assert main(["build", str(media / "silent.ogv"), "--output", str(tmp_path / "o"), *features]) == 0
+    [note] = (tmp_path / "o" / "builds").iterdir()
+    isolation = json.loads(note.read_text())["isolation"]
+    assert sum(isolation.values()) >= 2  # one that probed, one that decoded
+    assert set(isolation) <= {"on", "in part", "off"}
+    said = [line.split() for line in capsys.readouterr().out.splitlines() if "decoders" in line]
+    assert (
+        said == [["decoders", "isolation", "on", "in", str(isolation["on"])]] if "on" in isolation else said
+    )
+
+
 def test_untrained_weights_are_said_loudly_and_recorded(media, tmp_path, capsys) -> None:
     command = ["build", str(media / "still.png"), "--output", str(tmp_path / "o"), "--whisper", "none"]
     assert main([*command, "--clip", "random:vit-b-32"]) == 0

@@ -230,7 +230,7 @@ def test_a_host_that_is_gone_is_not_the_others_fault(server: Server, monkeypatch
     def lookup(name: str, *rest: object, **more: object) -> object:
         if name == "gone.example":
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return true(name, *rest, **more)  # type: ignore[arg-type]
+        return true(name, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     with socket.socket() as closed:

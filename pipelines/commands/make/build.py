@@ -15,10 +15,12 @@ from pipelines.commands.make.progress_bar import ProgressBar
 from pipelines.commands.make.summary import summarize
 from pipelines.errors import StorageError, UsageError
 from pipelines.jobs.launch import launch, look
+from pipelines.metrics.counters import isolation
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings
 from pipelines.storage.beam_options import adopt
 from schemas.manifest import ManifestError
+from storage import web
 
 
 def run(argv: Sequence[str]) -> int:
@@ -40,13 +42,14 @@ def run(argv: Sequence[str]) -> int:
         raise UsageError(str(error)) from error
     ledger = [row for name, row in read_ledger(done.output, done.state).items() if name in done.named]
     if done.state is not None:
-        print(summarize(done.output, done.state, ledger, done.seconds))
+        print(summarize(done.output, done.state, ledger, done.seconds, isolation(done.counters)))
     return 0 if any(row["status"] == "done" for row in ledger) else 1
 
 
 def _rehearse(asked: Settings, beams: PipelineOptions) -> int:
     adopt(beams, options.warn)
-    job = look(asked, prepare(asked, Progress(None)))
+    with web.guarded(frozenset(web.hosts(asked.named))):
+        job = look(asked, prepare(asked, Progress(None)))
     for row in job.build.dropped:
         print(f"would leave: {row['input']}")
     lacking = sum(row.input in job.named for row in job.rows)

@@ -13,13 +13,18 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def summarize(
-    output: str, state: State, ledger: Sequence[Mapping[str, Any]], profile: Mapping[str, float]
+    output: str,
+    state: State,
+    ledger: Sequence[Mapping[str, Any]],
+    profile: Mapping[str, float],
+    isolation: Mapping[str, int],
 ) -> str:
     """What was built, from what, how fast, and what was rejected and why.
 
     Args:
         ledger: the rows of this build's inputs.
         profile: seconds by stage of this build; empty where there was nothing to do.
+        isolation: level -> decoding processes of this build.
     """
     counts = state.counts
     samples = f"{counts['samples']}, {counts['steps']} steps of 0.5 s"
@@ -30,6 +35,8 @@ def summarize(
         ("media", f"{state.media_seconds:.1f} s in the corpus"),
         ("time", _time(profile)),
     ]
+    if isolation:
+        lines.append(("decoders", _isolated(isolation)))
     for name, column in sorted(state.columns.items()):
         untrained = ", UNTRAINED" if column.untrained else ""
         lines.append((name, f"{column.kind} {column.model}, {column.dtype}{untrained}"))
@@ -40,6 +47,12 @@ def summarize(
     if len(rejected) > _SHOWN:
         table.append(f"  … and {len(rejected) - _SHOWN} more in ledger.parquet")
     return "\n".join(table)
+
+
+def _isolated(isolation: Mapping[str, int]) -> str:
+    said = ", ".join(f"isolation {level} in {processes}" for level, processes in isolation.items())
+    on = set(isolation) == {"on"}
+    return said + ("" if on else ": favor-data doctor says why (docs/security.md)")
 
 
 def _time(profile: Mapping[str, float]) -> str:
