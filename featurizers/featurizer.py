@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -62,6 +63,19 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True)
+class Fetch:
+    """Weights that are not on this machine.
+
+    Attributes:
+        size: bytes; None: whoever has them does not say, or cannot be reached.
+        into: the folder they will lie in.
+    """
+
+    size: int | None
+    into: Path
+
+
+@dataclass(frozen=True)
 class Featurizer(abc.ABC):
     """Picklable description of one encoder. Weights are read only by `registry.load`.
 
@@ -80,6 +94,10 @@ class Featurizer(abc.ABC):
     @abc.abstractmethod
     def untrained(self) -> bool:
         """True where the weights are random (`random:SIZE`)."""
+
+    def to_fetch(self) -> Fetch | None:
+        """What `prepare` would bring from elsewhere; None: all is here."""
+        return None
 
     @abc.abstractmethod
     def fingerprint(self) -> Fingerprint:

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from featurizers.errors import ModelUnavailable
+from featurizers.featurizer import Fetch
 from schemas.digest import digest
 
 _HUB_TIMEOUT_S = 10
@@ -58,6 +59,31 @@ def folder(model: str) -> Path:
     if path.exists() or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", model):
         raise ModelUnavailable(f"{model!r} is neither a directory nor a Hugging Face id")
     return _hub_folder(model)
+
+
+def to_fetch(model: str) -> Fetch | None:
+    """What `folder` would download: None if it is there, or is no hub's to give."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError
+
+    if Path(model).expanduser().exists():
+        return None
+    try:
+        weight_files(Path(hf_hub_download(model, "config.json", local_files_only=True)).parent)
+    except (OSError, HFValidationError, ModelUnavailable):
+        pass
+    else:
+        return None
+    into = Path(constants.HF_HUB_CACHE)
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        try:
+            _ping(constants.ENDPOINT)
+            return Fetch(get_hf_file_metadata(hf_hub_url(model, name), timeout=_HUB_TIMEOUT_S).size, into)
+        except RemoteEntryNotFoundError:
+            continue
+        except (OSError, HFValidationError):
+            break
+    return Fetch(None, into)
 
 
 def weight_files(path: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy.typing as npt
 
 from featurizers.errors import ModelUnavailable
-from featurizers.featurizer import Arithmetic, Featurizer
+from featurizers.featurizer import Arithmetic, Featurizer, Fetch
 from featurizers.running import checkpoints
 from featurizers.vision.frames import Crop, Released, Squash
 from featurizers.vision.preprocessing import Preprocessing
@@ -62,6 +62,9 @@ class VisionFeaturizer(Featurizer):
     def weights_digest(self) -> str:
         """SHA-256 of the weights' files."""
         return checkpoints.files_digest(checkpoints.weight_files(checkpoints.folder(self.model)))
+
+    def to_fetch(self) -> Fetch | None:
+        return None if self.untrained else checkpoints.to_fetch(self.model)
 
     def config(self, name: str = "config.json") -> dict[str, Any]:
         """One of the checkpoint's JSON files; empty if there is none."""

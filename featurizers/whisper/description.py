@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 
 from featurizers.errors import ModelUnavailable
-from featurizers.featurizer import Arithmetic, Featurizer
+from featurizers.featurizer import Arithmetic, Featurizer, Fetch
 from featurizers.running import checkpoints
 from featurizers.running.untrained import MayBeUntrained, untrained_digest
 from featurizers.whisper import download
@@ -99,6 +99,9 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
                 f"random:SIZE or one of {_names()}"
             )
         return path
+
+    def to_fetch(self) -> Fetch | None:
+        return download.to_fetch(self.model) if self.model in _SHAPES else None
 
     def fingerprint(self) -> Fingerprint:
         return Fingerprint(self.kind, self._weights_digest(), "log-mel-30s-1", self.arithmetic.dtype)

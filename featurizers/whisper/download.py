@@ -8,14 +8,16 @@ import importlib.util
 import os
 import socket
 import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from featurizers.errors import ModelUnavailable
+from featurizers.featurizer import Fetch
 from featurizers.running import checkpoints
 
-_TIMEOUT_S = 20
+_TIMEOUT_S, _HASTY_S = 20, 5
 
 
 def sha256(name: str) -> str:
@@ -29,9 +31,8 @@ def fetched(name: str) -> Path:
     Raises:
         ModelUnavailable: it is not there and cannot be downloaded.
     """
-    url = _urls()[name]
-    root = Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
-    path = root / url.rpartition("/")[2]
+    url, path = _urls()[name], _place(name)
+    root = path.parent
     if path.is_file() and checkpoints.file_digest(path) == sha256(name):
         return path
     import whisper
@@ -44,6 +45,24 @@ def fetched(name: str) -> Path:
             f"Whisper {name!r} cannot be downloaded ({error}): put it into {root}, or give a .pt file, "
             "a faster-whisper directory or random:SIZE"
         ) from error
+
+
+def to_fetch(name: str) -> Fetch | None:
+    """What `fetched` would download: None if it is there."""
+    path = _place(name)
+    if path.is_file():
+        return None
+    request = urllib.request.Request(_urls()[name], method="HEAD")  # noqa: S310 - openai-whisper's own address
+    try:
+        with urllib.request.urlopen(request, timeout=_HASTY_S) as answer:  # noqa: S310
+            return Fetch(int(answer.headers["Content-Length"]), path.parent)
+    except (OSError, TypeError, ValueError):
+        return Fetch(None, path.parent)
+
+
+def _place(name: str) -> Path:
+    root = Path(os.getenv("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
+    return root / _urls()[name].rpartition("/")[2]
 
 
 @functools.cache

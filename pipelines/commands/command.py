@@ -26,6 +26,7 @@ usage: favor-data COMMAND …
   drop OUT --column X          take a column out
   migrate OUT                  version 1 becomes version 2
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
+  doctor                       whether this machine can build, and what to do where not
   estimate PILOT --hours N     what a corpus of that size takes, from a small one
   recipe NAME …                a public set as downloaded: its manifest, for build
   score --task T --answers F   a model's answers: AVEB's numbers
@@ -82,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "drop": _drop,
         "migrate": _migrate,
         "cache": _cache,
+        "doctor": _doctor,
         "estimate": _estimate,
         "plan": _plan,
         "recipe": _recipe,
@@ -202,6 +204,12 @@ def _migrate(arguments: list[str]) -> int:
 
 def _cache(arguments: list[str]) -> int:
     from pipelines.commands.keep.cache import run
+
+    return run(arguments)
+
+
+def _doctor(arguments: list[str]) -> int:
+    from pipelines.commands.look.doctor import run
 
     return run(arguments)
 
