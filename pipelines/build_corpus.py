@@ -51,7 +51,9 @@ class Graph(NamedTuple):
 def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     """The graph, from InputRows on."""
     corpus = rows.pipeline | "Read corpus" >> ReadCorpus(build.output, build.parent)
-    probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits, build.audio_track, build.hosts)
+    probes = rows | "Probe media" >> ProbeMedia(
+        build.cache, build.limits, build.audio_track, build.hosts, build.progress
+    )
     planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(
         build.clip_ns, build.products.frame_at
     )

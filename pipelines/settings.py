@@ -42,6 +42,8 @@ class Settings:
         language: Whisper's code of what is spoken; None: detected once a file.
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
         dry_run: nothing is written.
+        limit: only so many inputs are looked at; None: all.
+        quiet: nothing is said but what goes wrong.
         again: the corpus's own encoders and no others.
 
     Raises:
@@ -71,6 +73,8 @@ class Settings:
     mirror: bool = False
     yes: bool = False
     dry_run: bool = False
+    limit: int | None = None
+    quiet: bool = False
     again: bool = False
 
     def __post_init__(self) -> None:
@@ -79,6 +83,8 @@ class Settings:
                 raise UsageError(f"{name} {value!r} is none of {', '.join(choices)}")
         if self.language and not self.transcribe:
             raise UsageError("language is that of the words: give --transcribe too")
+        if self.limit is not None and self.mirror:
+            raise UsageError("mirror takes out what no SOURCE names: leave out --limit")
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -138,6 +144,7 @@ def settings(
     shard_size: str | int = "512MB",
     retry: str | Iterable[str] = (),
     audio_track: str | int = "",
+    limit: str | int | None = None,
     sources: Iterable[str] = (),
     **others: Any,
 ) -> Settings:
@@ -153,6 +160,7 @@ def settings(
         "shard_bytes": ("shard_size", size, shard_size),
         "retry": ("retry", reasons, retry),
         "audio_track": ("audio_track", sound_track, audio_track),
+        "limit": ("limit", at_most, limit),
     }
     typed: dict[str, Any] = {}
     for name, (option, parse, value) in given.items():
@@ -165,6 +173,19 @@ def settings(
         return Settings(sources=tuple(sources), encode=tuple(columns or ()), **typed, **others)
     except TypeError as error:
         raise UsageError(str(error).partition("() ")[2]) from error
+
+
+def at_most(given: str | int | None) -> int | None:
+    """How many inputs; None: all.
+
+    Raises:
+        ValueError: no number of them.
+    """
+    if given is None:
+        return None
+    if not str(given).isdecimal() or not int(given):
+        raise ValueError(f"{given!r} is not a number of inputs")
+    return int(given)
 
 
 def clip_length(seconds: str | float) -> int:

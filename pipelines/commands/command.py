@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
+from pipelines.commands.parser import meant
 from pipelines.errors import UsageError
 
 USAGE = """\
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "score": _score,
     }
     if command not in commands:
-        print(f"favor-data: unknown command {command!r}: one of {', '.join(commands)}", file=sys.stderr)
+        print(f"favor-data: unknown command {command!r}{meant(command, commands)}", file=sys.stderr)
         return 2
     _quiet()
     try:

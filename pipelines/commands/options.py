@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
-from pipelines.commands.parser import Parser
+from pipelines.commands.parser import Parser, meant
 from pipelines.errors import UsageError
 from pipelines.jobs.again import recorded_settings
 from pipelines.settings import (
     FITS,
     Settings,
+    at_most,
     clip_length,
     frame_instant,
     kept,
@@ -143,6 +144,12 @@ class BuildOptions(PipelineOptions):
             "--dry-run", action="store_true", help="say what would be looked at and taken out, and do nothing"
         )
         parser.add_argument(
+            "--limit", type=_checked(at_most), metavar="N", help="only the first N inputs: to try it out"
+        )
+        parser.add_argument(
+            "--quiet", action="store_true", help="no progress and no summary: only what goes wrong"
+        )
+        parser.add_argument(
             "--accelerator",
             metavar="HINT",
             help="Dataflow: GPUs for the stage that encodes, as type:nvidia-l4;count:1;install-nvidia-driver",
@@ -189,7 +196,16 @@ def _again(sources: tuple[str, ...], given: BuildOptions) -> Settings:
             raise UsageError("--again takes one corpus: favor-data build --again OUT")
         (output,), sources = sources, ()
     values.pop("again")
-    if others := set(values) - {"retry", "cache", "accelerator", "mirror", "yes", "dry_run"}:
+    if others := set(values) - {
+        "retry",
+        "cache",
+        "accelerator",
+        "mirror",
+        "yes",
+        "dry_run",
+        "limit",
+        "quiet",
+    }:
         option = f"--{min(others).replace('_', '-')}"
         raise UsageError(f"--again takes what shaped {output} from there: leave out {option}")
     return recorded_settings(output, sources=sources, **values)
@@ -223,7 +239,8 @@ def parse_with_beam(
     parser.set_defaults(runner="FnApiRunner")  # DirectRunner would first try to download Prism
     given, unknown = parser.parse_known_intermixed_args(list(argv))
     if unknown:
-        raise UsageError(f"unknown option {unknown[0]} (--help lists the options)")
+        known = [option for action in parser._actions for option in action.option_strings]
+        raise UsageError(f"unknown option {unknown[0]}{meant(unknown[0].partition('=')[0], known)}")
     positional = {action.dest for action in parser._actions if not action.option_strings}
     return given, PipelineOptions([], **{k: v for k, v in vars(given).items() if k not in positional})
 

@@ -155,7 +155,11 @@ def look(asked: Settings, build: Build) -> Job:
     Raises:
         UsageError, ManifestError, StorageError.
     """
-    given = {row.input: row for row in read_sources(asked.sources, build.output)}  # what two name is one
+    given: dict[str, InputRow] = {}  # what two name is one
+    for row in read_sources(asked.sources, build.output):
+        if row.input not in given and len(given) == asked.limit:
+            break
+        given[row.input] = row
     ledger = read_ledger(build.output, build.parent)
     if asked.mirror:
         build = replace(

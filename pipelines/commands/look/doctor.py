@@ -24,7 +24,6 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(
         prog="favor-data doctor",
         description="Look at this machine: what a build will find here, and what to do where it will fail.",
-        epilog="example: favor-data doctor --output corpus --whisper small",
     )
     parser.add_argument("--output", metavar="OUT", default=".", help="where the corpus is to lie (here)")
     for option, default in (("--whisper", "large-v2"), ("--clip", "openai/clip-vit-large-patch14")):
