@@ -14,8 +14,10 @@ EXAMPLES = {
     "build": "favor-data build videos/ --output corpus --whisper small --limit 10",
     "cache": "favor-data cache stats corpus",
     "doctor": "favor-data doctor --output corpus --whisper small",
+    "duplicates": "favor-data duplicates corpus",
     "drop": "favor-data drop corpus --column clip",
     "estimate": "favor-data estimate pilot --hours 1000",
+    "index": "favor-data index corpus --for lhotse",
     "keep": "favor-data keep corpus before-cleaning",
     "list": "favor-data list corpus --urls",
     "migrate": "favor-data migrate corpus",
@@ -25,6 +27,7 @@ EXAMPLES = {
     "remove": "favor-data remove corpus videos/private.mp4",
     "report": "favor-data report corpus --output corpus.html",
     "score": "favor-data score --task ASR --answers answers.jsonl",
+    "select": "favor-data select corpus --where 'steps >= 20' --output long",
     "show": "favor-data show corpus KEY",
     "verify": "favor-data verify corpus",
 }
