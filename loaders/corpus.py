@@ -40,6 +40,44 @@ class Place(NamedTuple):
     size: int
 
 
+@dataclass(frozen=True)
+class _Layers:
+    """The column `columns` of the table, flat: a nested value costs 50 µs to take out of Arrow, this one 2.
+
+    Attributes:
+        starts: [samples + 1]: where each sample's begin.
+    """
+
+    starts: list[int]
+    sizes: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    _shards: tuple[npt.NDArray[np.int32], list[str]]
+    _names: tuple[npt.NDArray[np.int32], list[str]]
+
+    @classmethod
+    def of(cls, lists: pa.ListArray) -> _Layers:
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+        flat = lists.flatten()
+
+        def numbers(name: str) -> npt.NDArray[np.int64]:
+            return np.asarray(flat.field(name).to_numpy())
+
+        def words(name: str) -> tuple[npt.NDArray[np.int32], list[str]]:
+            coded = flat.field(name).dictionary_encode()
+            return np.asarray(coded.indices.to_numpy()), coded.dictionary.to_pylist()
+
+        starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+        return cls(starts, numbers("size"), numbers("offset"), words("shard"), words("column"))
+
+    def place(self, number: int) -> Place:
+        codes, shards = self._shards
+        return Place(shards[codes[number]], int(self.offsets[number]), int(self.sizes[number]))
+
+    def name(self, number: int) -> str:
+        codes, names = self._names
+        return str(names[codes[number]])
+
+
 @dataclass(frozen=True, repr=False)
 class Corpus:
     """Rows of one index; `table` has the columns of schemas.rows.INDEX (of version 1: schemas.tables.INDEX).
@@ -152,13 +190,14 @@ class Corpus:
     def places(self, row: int, columns: Collection[str] | None = None) -> list[Place]:
         """Where all that is wanted of a sample lies, and no byte of other columns. The first place begins
         with KEY.json. (In a corpus of version 1 the sample's bytes are one place.)"""
-        base = self.place(row)
-        if "columns" not in self.table.column_names:
+        base, layers = self.place(row), self._layers
+        if layers is None:
             return [base]
         apart = [
-            Place(layer["shard"], layer["offset"], layer["size"])
-            for layer in self.table["columns"][row].as_py()
-            if layer["size"] and (columns is None or layer["column"] in (ANNOTATIONS, *columns))
+            layers.place(number)
+            for number in range(layers.starts[row], layers.starts[row + 1])
+            if layers.sizes[number]
+            and (columns is None or (name := layers.name(number)) == ANNOTATIONS or name in columns)
         ]
         return [*(self._wanted(row, base, columns) if columns is not None else [base]), *apart]
 
@@ -249,6 +288,13 @@ class Corpus:
     def _shard_names(self) -> list[str]:
         names: list[str] = self._shards.dictionary.to_pylist()
         return names
+
+    @cached_property
+    def _layers(self) -> _Layers | None:
+        """None: of version 1."""
+        if "columns" not in self.table.column_names:
+            return None
+        return _Layers.of(self.table["columns"].combine_chunks())
 
     @cached_property
     def _mapped(self) -> str:

@@ -76,7 +76,9 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     encoded = [
         decoded[column]
         | f"Featurize {column}"
-        >> Featurize(column, featurizer, build.cache, build.progress).with_resource_hints(**build.hints)
+        >> Featurize(
+            column, featurizer, build.cache, build.progress, build.store(column)
+        ).with_resource_hints(**build.hints)
         for column, featurizer in build.featurizers.items()
     ]
     heard = [

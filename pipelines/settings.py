@@ -10,6 +10,7 @@ from typing import Any
 
 from decoders import DECODERS
 from pipelines.errors import UsageError
+from schemas.features import FLOAT16, STORES
 from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
 from schemas.reasons import Reason
 
@@ -37,6 +38,7 @@ class Settings:
 
     Attributes:
         encode: texts COLUMN=KIND:MODEL, beside `whisper` and `clip`.
+        store: texts COLUMN=int8 (or float16, as all others are stored).
         clip_ns: a positive multiple of the 0.5 s step.
         retry: reasons of the ledger to look at again.
         language: Whisper's code of what is spoken; None: detected once a file.
@@ -55,6 +57,7 @@ class Settings:
     whisper: str = "large-v2"
     clip: str = "openai/clip-vit-large-patch14"
     encode: tuple[str, ...] = ()
+    store: tuple[str, ...] = ()
     clip_ns: int = 60 * STEP_NS
     frame_at: FrameAt = FrameAt.CENTER
     fit: str = "crop"
@@ -116,6 +119,22 @@ class Settings:
             raise UsageError("nothing to encode: give --whisper, --clip or --encode")
         return dict(given)
 
+    def stores(self) -> dict[str, str]:
+        """Column -> how it is stored, where that is not float16.
+
+        Raises:
+            UsageError: no such column, or no such way.
+        """
+        found, known = {}, self.columns()
+        for text in self.store:
+            name, _, way = text.partition("=")
+            if name not in known or way not in STORES:
+                raise UsageError(
+                    f"--store {text}: want COLUMN={'|'.join(STORES)}, COLUMN one of {', '.join(known)}"
+                )
+            found[name] = way
+        return {name: way for name, way in sorted(found.items()) if way != FLOAT16}
+
     def recorded(self) -> dict[str, Any]:
         """What shaped the corpus, for corpus.json; where it was run and from where is not part of it."""
         return {
@@ -125,6 +144,7 @@ class Settings:
             "fit": self.fit,
             "clip_tokens": self.clip_tokens,
             "decoder": self.decoder,
+            **({"store": self.stores()} if self.stores() else {}),
             "keep": sorted(self.keep),
             "transcribe": self.transcribe,
             **({"language": self.language} if self.transcribe else {}),
@@ -140,6 +160,7 @@ def settings(
     clip_seconds: str | float = 30,
     frame_at: str = "center",
     encode: Mapping[str, str] | Iterable[str] | None = None,
+    store: Mapping[str, str] | Iterable[str] | None = None,
     keep: str | Iterable[str] = (),
     shard_size: str | int = "512MB",
     retry: str | Iterable[str] = (),
@@ -168,9 +189,8 @@ def settings(
             typed[name] = parse(value)
         except ValueError as error:
             raise UsageError(f"{option}: {error}") from error
-    columns = [f"{name}={spec}" for name, spec in encode.items()] if isinstance(encode, Mapping) else encode
     try:
-        return Settings(sources=tuple(sources), encode=tuple(columns or ()), **typed, **others)
+        return Settings(sources=tuple(sources), encode=_texts(encode), store=_texts(store), **typed, **others)
     except TypeError as error:
         raise UsageError(str(error).partition("() ")[2]) from error
 
@@ -186,6 +206,13 @@ def at_most(given: str | int | None) -> int | None:
     if not str(given).isdecimal() or not int(given):
         raise ValueError(f"{given!r} is not a number of inputs")
     return int(given)
+
+
+def _texts(given: Mapping[str, str] | Iterable[str] | None) -> tuple[str, ...]:
+    """NAME=VALUE each."""
+    if isinstance(given, Mapping):
+        return tuple(f"{name}={value}" for name, value in given.items())
+    return tuple(given or ())
 
 
 def clip_length(seconds: str | float) -> int:

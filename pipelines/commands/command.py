@@ -26,6 +26,7 @@ usage: favor-data COMMAND …
   pack OUT                     base and column shards written together
   drop OUT --column X          take a column out
   migrate OUT                  version 1 becomes version 2
+  index OUT --for LOADER       what Energon or lhotse wants beside the shards
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
   doctor                       whether this machine can build, and what to do where not
   estimate PILOT --hours N     what a corpus of that size takes, from a small one
@@ -57,6 +58,8 @@ EXTRAS = {
         ),
         "build",
     ),
+    "lhotse": "lhotse",
+    "megatron": "energon",
     **dict.fromkeys(("jiwer", "pycocoevalcap", "whisper_normalizer"), "score"),
 }
 
@@ -83,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "pack": _pack,
         "drop": _drop,
         "migrate": _migrate,
+        "index": _index,
         "cache": _cache,
         "doctor": _doctor,
         "estimate": _estimate,
@@ -199,6 +203,12 @@ def _drop(arguments: list[str]) -> int:
 
 def _migrate(arguments: list[str]) -> int:
     from pipelines.commands.keep.migrate import run
+
+    return run(arguments)
+
+
+def _index(arguments: list[str]) -> int:
+    from pipelines.commands.share.index import run
 
     return run(arguments)
 

@@ -61,6 +61,13 @@ class BuildOptions(PipelineOptions):
             help="one more column of features; may be given several times",
         )
         parser.add_argument(
+            "--store",
+            action="append",
+            default=[],
+            metavar="COLUMN=int8",
+            help="half the bytes: whole numbers and a scale a token (float16); the loader gives float16 back",
+        )
+        parser.add_argument(
             "--clip-seconds",
             type=_checked(clip_length),
             default="30",

@@ -167,7 +167,7 @@ def look(asked: Settings, build: Build) -> Job:
             dropped=leaving(given, ledger, sure=asked.yes or asked.dry_run),
             facts=replace(build.facts, mirrored=True),
         )
-    kept = not_removed(given.values(), ledger, build.parent)
+    kept = not_removed(given.values(), build.parent)
     rows = sign(kept, build.products, build.clip_ns)
     check_columns(build, rows, ledger)
     lost: frozenset[str] = frozenset()

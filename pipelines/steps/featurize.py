@@ -17,8 +17,8 @@ from pipelines.metrics.progress import Progress
 from pipelines.records import Rejection
 from pipelines.steps.decode import EncoderInput, Outcome, Slot
 from pipelines.storage.cache import Cache
+from schemas.features import FLOAT16, entry_bytes, entry_suffix
 from schemas.reasons import Reason, Stage
-from schemas.shard import npy_bytes
 
 
 def free_cores() -> int:
@@ -35,11 +35,13 @@ Encoded = tuple[Slot, Features | EncodingFailed]
 class Featurize(beam.PTransform):
     """(Slot, encoder input) -> Outcome a sample; the features themselves go to the cache."""
 
-    def __init__(self, column: str, featurizer: Featurizer, cache: Cache, progress: Progress) -> None:
+    def __init__(
+        self, column: str, featurizer: Featurizer, cache: Cache, progress: Progress, store: str = FLOAT16
+    ) -> None:
         super().__init__()
         self._namespace = encoder_namespace(column)
         self._handler = FeaturizerHandler(featurizer, load, free_cores, self._namespace)
-        self._write = WriteFeatures(cache, progress)
+        self._write = WriteFeatures(cache, progress, store)
 
     def expand(self, inputs: beam.PCollection) -> beam.PCollection:
         return (
@@ -59,7 +61,8 @@ class Featurize(beam.PTransform):
 class WriteFeatures(beam.DoFn):
     """(Slot, Features | EncodingFailed) -> Outcome a sample."""
 
-    def __init__(self, cache: Cache, progress: Progress) -> None:
+    def __init__(self, cache: Cache, progress: Progress, store: str = FLOAT16) -> None:
+        self._store = store
         self._cache = cache
         self._progress = progress
 
@@ -70,10 +73,11 @@ class WriteFeatures(beam.DoFn):
             rejection = Rejection(Stage.FEATURIZE, Reason.ENCODER_FAILED, made.detail)
         else:
             with timed("cache"):
-                self._store(slot, made)
+                self._put(slot, made)
         self._progress.done(slot.seconds)
         for sample in slot.samples:
             yield sample, rejection
 
-    def _store(self, slot: Slot, made: Features) -> None:
-        self._cache.put(slot.key, "npy", npy_bytes(slot.placement.spread(made.array)))
+    def _put(self, slot: Slot, made: Features) -> None:
+        entry = entry_bytes(slot.placement.spread(made.array), self._store)
+        self._cache.put(slot.key, entry_suffix(self._store), entry)
