@@ -20,6 +20,7 @@ from pipelines.products import PLACEMENT, Products, products_of_build
 from pipelines.settings import Settings
 from pipelines.states.commit import latest
 from pipelines.states.migrate import is_version_1, migrate
+from pipelines.states.restore import restore_parts
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
 from schemas.features import store_of
@@ -138,7 +139,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
 
     Raises:
         UsageError, ModelUnavailable: what can be refused is refused before work begins.
-        FormatError, StorageError: the corpus cannot be read.
+        StorageError: the corpus cannot be read.
     """
     output = files.absolute(asked.output)
     _check_decoder(asked)
@@ -259,10 +260,13 @@ def present_state(output: str) -> State | None:
     """The state that a build goes on from; a corpus of version 1 is migrated first.
 
     Raises:
-        FormatError, StorageError.
+        UsageError: it is of a later format, or damaged.
+        StorageError.
     """
     if not is_version_1(output):
-        return latest(output)
+        if (state := latest(output)) is not None:
+            restore_parts(output, state)
+        return state
     corpus = Corpus.model_validate_json(files.read_bytes(files.join(output, CORPUS_NAME)))
     made = products_of_build(corpus.columns, corpus.options)
     return migrate(output, {product.name for product in made.all} - {PLACEMENT})

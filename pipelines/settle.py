@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +16,7 @@ from pipelines.products import STREAM_OF, Products
 from pipelines.states.commit import latest
 from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import sweep_version_1
-from pipelines.states.parts import Parts
+from pipelines.states.parts import MissingPartError, Parts
 from pipelines.states.sweep import sweep
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
@@ -46,25 +46,34 @@ class Around:
 
 
 def settle(
-    build: Around, seconds: Mapping[str, float], counters: Mapping[str, int] | None = None
+    build: Around,
+    seconds: Mapping[str, float],
+    counters: Mapping[str, int] | None = None,
+    own: Collection[str] = (),
 ) -> State | None:
     """The present state, with everything around it in order. Killed in between, the next command goes on.
 
     Args:
         seconds: by stage; empty where nothing ran.
         counters: pipelines/metrics/counters.py says which.
+        own: the caller's files in `.tmp`: while they are there nobody takes what it sweeps for a fault.
     """
     state = latest(build.output)
-    if state is None:
-        return None
-    if seconds:
+    if state is not None and seconds:
         _note(build.output, state, seconds, counters or {})
-    ensure_derived(build.output, state)
-    migrated = sweep_version_1(build.output)
-    _let_go(build, state, None if migrated else build.parent)
-    sweep(build.output)
-    files.sweep(build.cache.root)
-    return state
+    while state is not None:
+        try:
+            ensure_derived(build.output, state)
+            migrated = sweep_version_1(build.output)
+            _let_go(build, state, None if migrated else build.parent)
+            sweep(build.output, own=own)
+            files.sweep(build.cache.root)
+            return state
+        except MissingPartError:
+            if (newer := latest(build.output)) == state:
+                raise
+            state = newer
+    return None
 
 
 def _note(output: str, state: State, seconds: Mapping[str, float], counters: Mapping[str, int]) -> None:

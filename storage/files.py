@@ -18,10 +18,11 @@ from typing import IO
 from storage import disk, objects
 from storage.entry import HEARTBEAT_S, STAGING, Entry
 from storage.errors import StorageError, TooLargeError, is_storages, translated, writing
-from storage.objects import each
+from storage.objects import ALIVE, each
 from storage.uris import absolute, is_local, join, local_path, scheme, split
 
 __all__ = [
+    "ALIVE",
     "STAGING",
     "Entry",
     "StorageError",

@@ -25,6 +25,7 @@ from pipelines.settings import Settings
 from pipelines.settle import Around, settle
 from pipelines.states.commit import ConflictError, latest_number
 from pipelines.states.missing import keys_in, missing_shards
+from pipelines.states.parts import MissingPartError
 from pipelines.states.sweep import sweep
 from pipelines.steps import inputs
 from pipelines.storage.beam_options import adopt
@@ -115,33 +116,34 @@ def carry_out(
     sweep(job.build.output)  # what killed builds left: else it would be in the way
     for line in job.build.cautions():
         warn(line)
-    seconds: dict[str, float] = {}
-    counters: Counter[str] = Counter()
     for tries in reversed(range(_TRIES)):
         if not job.work:
             break
         try:
-            seconds, counters = _run(job, beams, shown())
-            break
+            with inputs.staged(job.rows, job.path):
+                seconds, counters = _run(job, beams, shown())
+                state = settle(Around.of(job.build), seconds, counters, [job.path])
+            files.sweep(job.build.output)  # the empty folder of what is being written
+            return Launched(job.build.output, state, job.named, seconds, counters)
         except (ConflictError, StorageError, RuntimeError, OSError) as error:
-            if not tries or not (_overtaken(job.build) or _vanished(error)):
+            if not tries or not (_overtaken(job.build) or _passes(error)):
                 raise
             job = _planned(plan)  # its features are in the cache
-    # Also with nothing to do: the last build may have been killed.
-    state = settle(Around.of(job.build), seconds, counters)
-    return Launched(job.build.output, state, job.named, seconds, counters)
+    state = settle(Around.of(job.build), {})  # nothing to do; but the last may have been killed
+    return Launched(job.build.output, state, job.named, {}, Counter())
 
 
 def _planned(plan: Callable[[], Job]) -> Job:
     for _ in range(_TRIES):
-        with suppress(ConflictError):
+        with suppress(ConflictError, MissingPartError):
             return plan()
     raise StorageError("other builds commit all the time; this one gave way")
 
 
-def _vanished(error: BaseException) -> bool:
-    """Whether a prune took from the cache what this build counted on."""
-    return isinstance(error, VanishedError) or VanishedError.__name__ in str(error)
+def _passes(error: BaseException) -> bool:
+    """Whether a prune took from the cache what this build counted on, or a sweep what it had written."""
+    kinds = (VanishedError, ConflictError)
+    return isinstance(error, kinds) or any(kind.__name__ in str(error) for kind in kinds)
 
 
 def _overtaken(build: Build) -> bool:
@@ -168,6 +170,10 @@ def look(asked: Settings, build: Build) -> Job:
             facts=replace(build.facts, mirrored=True),
         )
     kept = not_removed(given.values(), build.parent)
+    taken_out = given.keys() - {row.input for row in kept}
+    named = {uri for name in taken_out for uri in (name, *given[name].uris)}
+    sources = tuple(source for source in build.facts.sources if source not in named)
+    build = replace(build, facts=replace(build.facts, sources=sources))
     rows = sign(kept, build.products, build.clip_ns)
     check_columns(build, rows, ledger)
     lost: frozenset[str] = frozenset()
@@ -210,7 +216,7 @@ def _run(
     root = beam.Pipeline(options=beams)
     started = time.monotonic()
     try:
-        with inputs.staged(job.rows, job.path), bar, root:
+        with bar, root:
             build_corpus(root | "Read sources" >> inputs.ReadInputs(job.path), job.build)
     except VanishedError:
         raise

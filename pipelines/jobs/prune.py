@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from pipelines.products import products_of_build
 from pipelines.records import Probed
 from pipelines.settle import FEATURES, Around, entries_of, settle
 from pipelines.states.commit import Changes, ConflictError, commit
-from pipelines.states.parts import TALKS_OF, Parts
-from pipelines.states.sweep import at_work, kept_states, sweep
+from pipelines.states.parts import TALKS_OF, MissingPartError, Parts
+from pipelines.states.sweep import at_work, kept_states
 from pipelines.steps.probe import MEMO_SUFFIX, read_memo
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
@@ -47,36 +48,37 @@ def prune(output: str, dry_run: bool = False) -> Pruned:
         StorageError.
     """
     for _ in range(_TRIES):
-        state = present_state(output)
-        if state is None:
-            raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
-        if at_work(output):
-            raise UsageError(f"a build is at work on {output}: wait for its end")
-        parts = Parts(output)
-        removed = [row for part in state.ledger for row in parts.ledger(part) if row["status"] == REMOVED]
-        kept = kept_states(output)
-        names = {row["input"] for row in removed}
-        for name, other in kept.items():
-            _check_free(output, name, other, names)
-        if dry_run:
-            return Pruned(sorted(names), dict(_unneeded(output, [state, *kept.values()])))
-        try:
-            state = _bury(output, state, removed)
-        except ConflictError:
-            continue
-        around = Around(
-            output,
-            Cache(files.join(output, CACHE_NAME)),
-            products_of_build(state.columns, state.options),
-            state,
-        )
-        settle(around, {})
-        sweep(output)
-        _forget_indexes(output)
-        entries = dict(_unneeded(output, [state, *kept.values()]))
-        files.delete_many(sorted(entries))
-        return Pruned(sorted(names), entries)
+        with suppress(ConflictError, MissingPartError):
+            own = files.staging_path(output)
+            with nullcontext() if dry_run else files.scratch(own, [b"prune"]):
+                found = _prune(output, dry_run, own)
+            files.sweep(output)
+            return found
     raise UsageError(f"builds commit into {output} all the time: wait for their end")
+
+
+def _prune(output: str, dry_run: bool, own: str) -> Pruned:
+    """As `prune`; raises ConflictError and MissingPartError too, where a build commits meanwhile."""
+    state = present_state(output)
+    if state is None:
+        raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
+    if at_work(output, [own]):
+        raise UsageError(f"a build is at work on {output}: wait for its end")
+    parts = Parts(output)
+    removed = [row for part in state.ledger for row in parts.ledger(part) if row["status"] == REMOVED]
+    kept = kept_states(output)
+    names = {row["input"] for row in removed}
+    for name, other in kept.items():
+        _check_free(output, name, other, names)
+    if dry_run:
+        return Pruned(sorted(names), dict(_unneeded(output, [state, *kept.values()])))
+    state = _bury(output, state, removed)
+    products = products_of_build(state.columns, state.options)
+    settle(Around(output, Cache(files.join(output, CACHE_NAME)), products, state), {}, own=[own])
+    _forget_indexes(output)
+    entries = dict(_unneeded(output, [state, *kept.values()]))
+    files.delete_many(sorted(entries))
+    return Pruned(sorted(names), entries)
 
 
 def _forget_indexes(output: str) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.errors import StorageError
+from pipelines.errors import StorageError, UsageError
 from pipelines.states.parts import Parts
 from schemas.corpus import Column
 from schemas.rows import Row
-from schemas.state import STATES, State, state_name, state_number
+from schemas.state import STATES, FormatError, State, state_name, state_number
 from storage import files
 
 _TRIES = 50
@@ -57,7 +57,7 @@ def latest(output: str) -> State | None:
     """The present state; None before the first.
 
     Raises:
-        FormatError: it is of a later format.
+        UsageError: it is of a later format, or damaged.
         StorageError.
     """
     number = latest_number(output)
@@ -71,9 +71,21 @@ def latest_number(output: str) -> int:
 
 
 def read_state(output: str, number: int) -> State:
-    """Raises FileNotFoundError, FormatError, StorageError."""
-    name = state_name(number)
-    return State.read(files.read_bytes(files.join(output, *name.split("/"))), name)
+    """Raises FileNotFoundError, UsageError, StorageError."""
+    return read_named(output, state_name(number))
+
+
+def read_named(output: str, name: str) -> State:
+    """The state that a file inside the corpus holds.
+
+    Raises:
+        UsageError: it is of a later format, or damaged.
+        FileNotFoundError, StorageError.
+    """
+    try:
+        return State.read(files.read_bytes(files.join(output, *name.split("/"))), name)
+    except FormatError as error:
+        raise UsageError(f"{output}: {error}") from error
 
 
 def commit(output: str, changes: Changes) -> State:
@@ -86,21 +98,29 @@ def commit(output: str, changes: Changes) -> State:
     for _ in range(_TRIES):
         found = latest(output)
         state = applied(output, found, changes)
-        if found is not None and found.state != changes.parent:
-            _check_there(output, changes.put)
         if found is not None and state == found.model_copy(update={"state": state.state}):
             return found
+        _check_there(output, state, changes.put)
         path = files.join(output, *state_name(state.state).split("/"))
         if files.create_if_absent(path, state.to_bytes(), output):
             return state
     raise StorageError(f"{output}: other builds commit all the time; this one gave way {_TRIES} times")
 
 
-def _check_there(output: str, put: Sequence[Row]) -> None:
-    """A build that was thought dead may find its shards swept."""
-    for shard in sorted({extent["shard"] for row in put for extent in (row, *row["columns"])}):
-        if not files.exists(files.join(output, *shard.split("/"))):
-            raise ConflictError(f"{shard} was swept: this build was thought dead")
+def _check_there(output: str, state: State, put: Sequence[Row]) -> None:
+    """A build that was thought dead may find its shards and tables swept."""
+    names = {extent["shard"] for row in put for extent in (row, *row["columns"]) if extent["size"]}
+    wanted = [files.join(output, *name.split("/")) for name in sorted(names | tables_of(state))]
+    for path, found in files.entries(wanted).items():
+        if isinstance(found, FileNotFoundError):
+            raise ConflictError(f"{path} was swept: this build was thought dead")
+
+
+def tables_of(state: State) -> set[str]:
+    """Every part that a state names."""
+    return {name for part in state.index for name in (part.table, part.talks)} | {
+        part.table for part in state.ledger
+    }
 
 
 def applied(output: str, found: State | None, changes: Changes) -> State:

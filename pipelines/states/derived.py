@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.states.commit import latest
+from pipelines.states.parts import read_part
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, LEDGER_NAME
 from schemas.rows import INDEX, LEDGER, TALKS, joined_kind, metadata_arrays, metadata_column, read_table
 from schemas.state import CONVERSATIONS_NAME, State
@@ -93,7 +94,7 @@ def ensure_derived(output: str, state: State) -> bool:
     Of two builds that write them at once the older one may be last, so each looks again afterwards.
     """
     tables = (INDEX_NAME, CONVERSATIONS_NAME, LEDGER_NAME)
-    if {_corpus_state(output), *(described(output, name) for name in tables)} == {state.state}:
+    if {corpus_state(output), *(described(output, name) for name in tables)} == {state.state}:
         return False
     write_derived(output, state)
     newest = latest(output)
@@ -119,7 +120,8 @@ def described(output: str, name: str) -> int | None:
         return None
 
 
-def _corpus_state(output: str) -> int | None:
+def corpus_state(output: str) -> int | None:
+    """The state that corpus.json describes; None: none, or not there."""
     try:
         said = json.loads(files.read_bytes(files.join(output, CORPUS_NAME)))
         return int(said["state"])
@@ -136,4 +138,4 @@ def _index(output: str, state: State, kinds: Mapping[str, str]) -> Iterator[pa.T
 
 
 def _table(output: str, name: str, schema: pa.Schema) -> pa.Table:
-    return read_table(files.read_bytes(files.join(output, *name.split("/"))), schema)
+    return read_table(read_part(output, name), schema)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from pipelines.errors import StorageError, UsageError
-from pipelines.states.commit import latest
-from pipelines.states.sweep import kept_states, shards_of, tables_of
+from pipelines.states.commit import latest, read_named, tables_of
+from pipelines.states.parts import MissingPartError
+from pipelines.states.sweep import kept_states, shards_of
 from schemas.state import KEPT, State
 from storage import files
 
@@ -30,7 +31,7 @@ def keep(output: str, name: str) -> State:
             raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
         content = state.to_bytes()
         if not files.create_if_absent(path, content, output) and files.read_bytes(path) != content:
-            there = State.read(files.read_bytes(path), f"{KEPT}/{name}")
+            there = read_named(output, f"{KEPT}/{name}.json")
             raise UsageError(
                 f"{name} is the name of state {there.state} already: choose another, or release that first "
                 f"(favor-data keep {output} {name} --release)"
@@ -47,17 +48,18 @@ def release(output: str, name: str) -> None:
     Raises:
         UsageError: no such name.
     """
-    kept = kept_states(output)
-    if name not in kept:
-        raise UsageError(f"no state {name!r} is kept in {output}; it has {', '.join(sorted(kept)) or 'none'}")
-    files.delete(files.join(output, KEPT, f"{name}.json"))
+    path = files.join(output, KEPT, f"{name}.json")
+    if not _NAME.fullmatch(name) or not files.exists(path):
+        held = ", ".join(sorted(kept_states(output))) or "none"
+        raise UsageError(f"no state {name!r} is kept in {output}; it has {held}")
+    files.delete(path)
 
 
 def _whole(output: str, state: State) -> bool:
     """Whether every file that the state names is there, in its place or among the kept ones."""
     try:
         names = tables_of(state) | shards_of(output, state)
-    except FileNotFoundError:
+    except MissingPartError:
         return False
     there = {path for folder in ("shards", "columns", "tables", KEPT) for path in _listed(output, folder)}
     return all({name, f"{KEPT}/{name}"} & there for name in names)

@@ -6,18 +6,19 @@ import json
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.errors import StorageError
-from pipelines.states.commit import latest, read_state
+from pipelines.errors import StorageError, UsageError
+from pipelines.states.commit import latest_number, read_state
 from pipelines.states.parts import TALKS_OF, Parts
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, LEDGER_NAME, Corpus, snapshot_index_name
 from schemas.rows import Row
 from schemas.shard import tar_bytes
-from schemas.state import ANNOTATIONS, BASE, KEPT, State, state_name
+from schemas.state import ANNOTATIONS, BASE, KEPT, STATES, State, state_name
 from schemas.tables import INDEX, LEDGER, read_rows
 from storage import files
 
@@ -27,8 +28,19 @@ _BLOCK = tarfile.BLOCKSIZE
 
 
 def is_version_1(output: str) -> bool:
-    """Whether favor-data 0.1 wrote the corpus, and nothing has migrated it since."""
-    return latest(output) is None and files.exists(files.join(output, CORPUS_NAME))
+    """Whether favor-data 0.1 wrote the corpus, and nothing has migrated it since.
+
+    Raises:
+        UsageError: its states are gone.
+    """
+    if latest_number(output):
+        return False
+    with suppress(FileNotFoundError):
+        said = files.read_bytes(files.join(output, CORPUS_NAME))
+        if b'"state":' in said:
+            raise UsageError(f"{output}: the folder {STATES}/ is gone, and nothing else names what is there")
+        return True
+    return False
 
 
 def migrate(output: str, products: Iterable[str]) -> State:

@@ -10,11 +10,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from pipelines.errors import StorageError
 from schemas.rows import INDEX, LEDGER, TALKS, Row, metadata_kinds, read_rows, table_bytes
 from schemas.state import PART_ROWS, TABLES, IndexPart, LedgerPart
 from storage import files
 
 TALKS_OF = "talks"  # in an index row in memory: its rows of the conversations' table; absent: as they were
+
+
+class MissingPartError(StorageError):
+    """A part that is not there: a newer state has none of it, or somebody deleted it."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +30,15 @@ class Parts:
 
     def index(self, part: IndexPart) -> list[Row]:
         """Index rows, each with its conversations under TALKS_OF; raises StorageError."""
-        rows = read_rows(self._read(part.table), INDEX)
+        rows = read_rows(read_part(self.output, part.table), INDEX)
         talks: dict[str, list[Row]] = {}
-        for talk in read_rows(self._read(part.talks), TALKS):
+        for talk in read_rows(read_part(self.output, part.talks), TALKS):
             talks.setdefault(talk["key"], []).append(talk)
         return [{**row, TALKS_OF: talks.get(row["key"], [])} for row in rows]
 
     def ledger(self, part: LedgerPart) -> list[Row]:
         """Ledger rows; raises StorageError."""
-        return read_rows(self._read(part.table), LEDGER)
+        return read_rows(read_part(self.output, part.table), LEDGER)
 
     def with_samples(
         self, parts: Sequence[IndexPart], put: Collection[Row], gone: Mapping[str, str]
@@ -133,16 +138,26 @@ class Parts:
             remarks=dict(sorted(remarks.items())),
         )
 
-    def _read(self, name: str) -> bytes:
-        return files.read_bytes(files.join(self.output, *name.split("/")))
-
     def _write(self, kind: str, content: bytes) -> str:
         """Twice the same content is one file."""
-        name = f"{TABLES}/{kind}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+        name = part_name(kind, content)
         path = files.join(self.output, *name.split("/"))
         if not files.exists(path):
             files.put(path, content, self.output)
         return name
+
+
+def read_part(output: str, name: str) -> bytes:
+    """Its bytes; raises MissingPartError, StorageError."""
+    try:
+        return files.read_bytes(files.join(output, *name.split("/")))
+    except FileNotFoundError as error:
+        raise MissingPartError(f"{output}: {name} is missing: run favor-data verify {output}") from error
+
+
+def part_name(kind: str, content: bytes) -> str:
+    """Of a part of the index, the conversations or the ledger; inside the corpus."""
+    return f"{TABLES}/{kind}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
 
 
 def _joins(last: IndexPart, rows: list[Row]) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from pipelines.errors import StorageError
-from pipelines.states.commit import latest
+from pipelines.states.commit import latest, read_named, tables_of
+from pipelines.states.parts import read_part
 from schemas.rows import INDEX, read_table
 from schemas.state import CLAIMS, KEPT, STATES, TABLES, State, state_name
 from storage import files
@@ -22,35 +23,30 @@ def at_work(output: str, but: Collection[str] = ()) -> bool:
     """Whether somebody writes into the corpus now, or did within a day on a machine that cannot be asked."""
     files.sweep(output)
     found = files.listing(files.join(output, files.STAGING))
-    return bool(set(found) - set(but))
+    return bool({path.removesuffix(files.ALIVE) for path in found} - set(but))
 
 
 def shards_of(output: str, state: State) -> set[str]:
     """Every shard that a state names, of every layer."""
     found: set[str] = set()
     for part in state.index:
-        table = read_table(files.read_bytes(_path(output, part.table)), INDEX)
+        table = read_table(read_part(output, part.table), INDEX)
         found.update(pc.unique(table["shard"]).to_pylist())
         layers = pc.list_flatten(table["columns"])
         found.update(pc.unique(pc.struct_field(layers, "shard")).to_pylist())
     return found - {""}
 
 
-def tables_of(state: State) -> set[str]:
-    """Every part that a state names."""
-    return {name for part in state.index for name in (part.table, part.talks)} | {
-        part.table for part in state.ledger
-    }
-
-
 def kept_states(output: str) -> dict[str, State]:
-    """Name -> state that `favor-data keep` pinned."""
-    found = {}
-    for path in files.listing(files.join(output, KEPT)):
-        name = path.removeprefix(files.join(output, KEPT)).lstrip("/")
-        if name.endswith(".json") and "/" not in name:
-            found[name.removesuffix(".json")] = State.read(files.read_bytes(path), f"{KEPT}/{name}")
-    return found
+    """Name -> state that `favor-data keep` pinned; raises UsageError, StorageError."""
+    return {name: read_named(output, f"{KEPT}/{name}.json") for name in kept_names(output)}
+
+
+def kept_names(output: str) -> list[str]:
+    """Theirs alone."""
+    root = files.join(output, KEPT)
+    found = [path.removeprefix(root).lstrip("/") for path in files.listing(root)]
+    return [name.removesuffix(".json") for name in found if name.endswith(".json") and "/" not in name]
 
 
 def sweep(output: str, replaced: Collection[str] = (), own: Collection[str] = ()) -> None:
@@ -63,11 +59,12 @@ def sweep(output: str, replaced: Collection[str] = (), own: Collection[str] = ()
     Raises:
         StorageError.
     """
+    # In this order: who wrote what is listed has ended if nobody is at work, and then its state is known.
+    present = {path: name for name, path in _present(output)}
+    alone = not at_work(output, own)
     state = latest(output)
     if state is None:
         return
-    alone = not at_work(output, own)
-    present = {path: name for name, path in _present(output)}
     if not replaced and (not alone or _tidy(state, present.values())):
         return
     kept = kept_states(output)

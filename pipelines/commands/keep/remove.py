@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
     output = files.absolute(arguments.corpus)
     job = removal(output, arguments.inputs)
     leaving = [row["input"] for row in job.build.removed]
-    if not arguments.dry_run and job.work:
+    if not arguments.dry_run:  # also with nothing to do: the last may have been killed after its commit
         carry_out(lambda: removal(output, arguments.inputs), beams, options.warn)
     would = "would leave" if arguments.dry_run else "left"
     for name in leaving:

@@ -11,6 +11,7 @@ from pipelines.errors import UsageError
 from pipelines.states.commit import latest
 from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import is_version_1
+from pipelines.states.restore import restore_parts
 from pipelines.states.sweep import kept_states, shards_of
 from pipelines.storage.beam_options import adopt
 from schemas.corpus import INDEX_NAME
@@ -23,8 +24,8 @@ def run(argv: Sequence[str]) -> int:
     """Exit status 0.
 
     Raises:
-        UsageError: no corpus.
-        FormatError, StorageError.
+        UsageError: no corpus, or a state that cannot be read.
+        StorageError.
     """
     parser = Parser(
         prog="favor-data list",
@@ -42,6 +43,7 @@ def run(argv: Sequence[str]) -> int:
         state = latest(output)
         if state is None:
             raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
+        restore_parts(output, state)
         ensure_derived(output, state)  # a build may have been killed before it wrote them
         lines = _urls(output, state) if arguments.urls else _states(output, state)
     for line in lines:
