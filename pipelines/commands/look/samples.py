@@ -86,11 +86,13 @@ class SampleChecker:
             for product in self.products.of(stream):
                 if product.name == PLACEMENT or product.suffix == "tar":
                     continue
-                cached = self.cache.find(self.products.key(sha256, stream, span, product), product.suffix)
+                key = self.products.key(sha256, stream, span, product)
+                cached = self.cache.find(key, product.suffix)
                 made = product.members(cached, span) if cached is not None else {}
                 for name in sorted(made.keys() & members.keys()):
                     if made[name] != members[name]:
-                        yield f"{name} differs from the cache's"
+                        path = self.cache.path(key, product.suffix)
+                        yield f"{name} differs from the cache's: mend: delete {path}"
 
 
 def record_faults(row: Row, record: Row) -> Iterator[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from pipelines.states.derived import derived_tables, described
-from schemas.corpus import INDEX_NAME, LEDGER_NAME
+from pipelines.states.derived import corpus_bytes, corpus_state, derived_tables, described
+from schemas.corpus import CORPUS_NAME, INDEX_NAME, LEDGER_NAME
 from schemas.reasons import Reason, Stage
 from schemas.rows import Row
 from schemas.state import State
 from storage import files
 
 _STATUSES = ("done", "rejected", "filtered", "removed")
-_AGAIN = "mend: any favor-data build into this corpus, or favor-data list"
+_LIST = "mend: favor-data list {0}"
+_DELETE = "mend: delete it, then favor-data list {0}"
 
 
 def ledger_faults(state: State, index: list[Row], ledger: list[Row]) -> Iterator[str]:
@@ -63,9 +64,15 @@ def single_file_faults(output: str, state: State, working: bool) -> Iterator[str
     for name, content in derived_tables(output, state).items():
         found = described(output, name)
         if found is None:
-            yield f"{name}: missing or damaged: {_AGAIN}"
+            yield f"{name}: missing or damaged: {_LIST.format(output)}"
         elif found != state.state:
             if not working:
-                yield f"{name}: describes state {found}, the present one is {state.state}: {_AGAIN}"
+                said = f"describes state {found}, the present one is {state.state}"
+                yield f"{name}: {said}: {_LIST.format(output)}"
         elif files.read_bytes(files.join(output, name)) != content:
-            yield f"{name}: not what the state's tables hold: {_AGAIN}"
+            yield f"{name}: not what the state's tables hold: {_DELETE.format(output)}"
+    found = corpus_state(output)
+    if found is None or (found != state.state and not working):
+        yield f"{CORPUS_NAME}: missing, damaged or of another state: {_LIST.format(output)}"
+    elif found == state.state and files.read_bytes(files.join(output, CORPUS_NAME)) != corpus_bytes(state):
+        yield f"{CORPUS_NAME}: not what the state says: {_DELETE.format(output)}"
