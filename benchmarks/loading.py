@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import resource
 import statistics
@@ -21,14 +22,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 import webdataset as wds
 
@@ -38,12 +38,15 @@ from loaders.loader import CorpusLoader
 from loaders.schedule.phase import Phase
 from loaders.streaming import StreamingCorpus
 from loaders.synchronise import Synchronise
-from schemas.corpus import INDEX_NAME, shard_name
+from pipelines.states.derived import write_derived
+from pipelines.states.parts import TALKS_OF, Parts
+from schemas.corpus import Column
 from schemas.grid import STEP_NS, Span
 from schemas.media import Modality
-from schemas.sample import Feature, Sample, Source, sample_key
-from schemas.shard import ShardWriter, json_bytes, npy_bytes
-from schemas.tables import INDEX
+from schemas.rows import Row
+from schemas.sample import SAMPLE_VERSION, Feature, Sample, Source, sample_key
+from schemas.shard import ShardWriter, json_bytes, npy_bytes, tar_bytes
+from schemas.state import ANNOTATIONS, BASE, STATES, State, layer_shard, state_name
 
 
 @dataclass(frozen=True)
@@ -64,26 +67,59 @@ SMALL = Shape("2 s, Whisper tiny.en and one CLIP token", 4000, 4, 1, 512, 384, 2
 
 
 def write_corpus(root: Path, shape: Shape) -> None:
-    """A corpus of random features, written with the project's own writer."""
+    """A corpus of random features, written with the project's own writers."""
     random = np.random.default_rng(0)
-    (root / "shards").mkdir(parents=True)
     span = Span(0, shape.steps * STEP_NS)
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for first in range(0, shape.samples, shape.samples_per_shard):
-        name = shard_name(first // shape.samples_per_shard)
-        with (root / name).open("wb") as stream:
-            writer = ShardWriter(stream)
-            for number in range(first, min(first + shape.samples_per_shard, shape.samples)):
-                sample, members = _sample(shape, number, span, random)
-                extent = writer.add(sample.key, members)
-                rows.append(_index_row(sample, name, extent.offset, extent.size, extent.sha256))
-            writer.finish()
-    pq.write_table(pa.Table.from_pylist(rows, schema=INDEX), root / INDEX_NAME)
+        stem = f"{first // shape.samples_per_shard:06d}"
+        numbers = range(first, min(first + shape.samples_per_shard, shape.samples))
+        samples = [_sample(shape, number, span, random) for number in numbers]
+        bases = _write(root, layer_shard(BASE, stem), samples)
+        told = [(sample, [("annotations.json", json_bytes(_TOLD))]) for sample, _ in samples]
+        annotations = _write(root, layer_shard(ANNOTATIONS, stem), told)
+        rows += [
+            _index_row(sample, members, base, {"column": ANNOTATIONS, **beside})
+            for (sample, members), base, beside in zip(samples, bases, annotations, strict=True)
+        ]
+    columns = {name: _column(name) for name in ("clip", "whisper")}
+    state = State(
+        state=1,
+        options={},
+        columns=columns,
+        layers={BASE: sorted(columns), ANNOTATIONS: []},
+        next_shard=len({row["shard"] for row in rows}),
+        index=Parts(str(root)).with_samples([], rows, {}),
+    )
+    (root / STATES).mkdir()
+    (root / state_name(1)).write_bytes(state.to_bytes())
+    write_derived(str(root), state)
 
 
-def _sample(
-    shape: Shape, number: int, span: Span, random: np.random.Generator
-) -> tuple[Sample, list[tuple[str, bytes]]]:
+_TALK = [{"from": "human", "value": "what is this?"}, {"from": "gpt", "value": "a clip"}]
+_TOLD = {"conversations": json.dumps([_TALK]), "metadata": "{}"}
+Members = list[tuple[str, bytes]]
+
+
+def _write(root: Path, name: str, samples: list[tuple[Sample, Members]]) -> list[Row]:
+    """Extents."""
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    with (root / name).open("wb") as stream:
+        writer = ShardWriter(stream)
+        extents = [writer.add(sample.key, members) for sample, members in samples]
+        writer.finish()
+    return [{"shard": name, **asdict(extent), "content": extent.sha256} for extent in extents]
+
+
+def _column(name: str) -> Column:
+    modality = "audio" if name == "whisper" else "video"
+    said = {"model": "random", "untrained": True, "fingerprint": "0" * 64, "weights": "", "preprocessing": ""}
+    return Column.model_validate(
+        {"kind": name, "modality": modality, **said, "dtype": "float32", "options": {}}
+    )
+
+
+def _sample(shape: Shape, number: int, span: Span, random: np.random.Generator) -> tuple[Sample, Members]:
     shapes = {
         "clip": (shape.steps, shape.tokens, shape.visual_width),
         "whisper": (shape.steps, 25, shape.audio_width),
@@ -100,24 +136,28 @@ def _sample(
         visual_mask=[1] * shape.steps,
         features={column: Feature("0" * 64, size, "float16") for column, size in shapes.items()},
     )
-    talk = [[{"from": "human", "value": "what is this?"}, {"from": "gpt", "value": "a clip"}]]
-    said = {"version": 1, "conversations": talk, "metadata": {}}  # as corpora of version 1 have it
-    members = [("json", json_bytes({**sample.to_json(), **said}))]
+    members = [("json", json_bytes(sample.to_json()))]
     for column, size in shapes.items():
         members.append((f"{column}.npy", npy_bytes(random.random(size, dtype=np.float32).astype(np.float16))))
     return sample, members
 
 
-def _index_row(sample: Sample, shard: str, offset: int, size: int, sha256: str) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _index_row(sample: Sample, members: Members, base: Row, beside: Row) -> Row:
+    ends = list(accumulate(tar_bytes(len(content)) for _, content in members))
+    features = [
+        {"column": column, **asdict(sample.features[column]), "offset": start, "size": end - start}
+        for column, start, end in zip(("clip", "whisper"), ends, ends[1:], strict=False)
+    ]
+    talk = {"key": sample.key, "number": 0, "id": sample.id, "input": sample.id}
+    return {
         "key": sample.key,
         "id": sample.id,
-        "shard": shard,
-        "offset": offset,
-        "size": size,
-        "sha256": sha256,
-        "content": sha256,
-        "members": "clip.npy+json+whisper.npy",
+        **base,
+        "columns": [beside],
+        "features": features,
+        "members": "clip.npy+whisper.npy",
+        "record": SAMPLE_VERSION,
+        "head": ends[0],
         "steps": sample.steps,
         "start_ns": sample.span.start_ns,
         "end_ns": sample.span.end_ns,
@@ -127,8 +167,11 @@ def _index_row(sample: Sample, shard: str, offset: int, size: int, sha256: str) 
         "modalities": ["video"],
         "uris": {"video": sample.media[Modality.VIDEO].uri},
         "digests": {"video": sample.media[Modality.VIDEO].sha256},
+        "words": None,
+        "language": None,
+        "metadata": "{}",
+        TALKS_OF: [{**talk, "turns": _TALK, "metadata": "{}"}],
     }
-    return row
 
 
 def cat(corpus: Corpus, shards: list[str]) -> int:

@@ -75,6 +75,7 @@ def build(
     whisper: str = "large-v2",
     clip: str = "openai/clip-vit-large-patch14",
     encode: Mapping[str, str] | None = None,
+    store: Mapping[str, str] | None = None,
     clip_seconds: float | str = 30,
     frame_at: str = "center",
     fit: str = "crop",
@@ -98,6 +99,7 @@ def build(
     Args:
         sources: media files, folders, globs, manifests or tars; one or several.
         encode: further columns, name -> KIND:MODEL.
+        store: column -> "int8": half the bytes, nearly the same numbers.
         beam_options: Beam's own, as on a command line; without a runner among them, this process builds.
             The rest are the command's options by their names.
 
@@ -113,6 +115,7 @@ def build(
         whisper=whisper,
         clip=clip,
         encode=encode,
+        store=store,
         clip_seconds=clip_seconds,
         frame_at=frame_at,
         fit=fit,

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from loaders.extent import ExtentError, array
 from loaders.schedule.pairing import MATCHING_QUESTIONS
 from loaders.schedule.phase import Item, Treatment
+from schemas.features import SCALE
 from schemas.sample import questions_of
 
 Conversation = Sequence[Mapping[str, str]]
@@ -78,9 +79,9 @@ def decode(
         raise ExtentError(f"these bytes hold {', '.join(sorted(found))}: was the corpus built again?")
     record = _record(content.pop("json"))
     features = {
-        name.removesuffix(".npy"): torch.from_numpy(array(content[name]))
-        for name in sorted(content)
-        if name.endswith(".npy") and (columns is None or name.removesuffix(".npy") in columns)
+        column: _feature(content, column)
+        for column in sorted(name.removesuffix(".npy") for name in content if name.endswith(".npy"))
+        if not column.endswith(".scale") and (columns is None or column in columns)
     }
     conversations, metadata = _annotations(record, content)
     asked = item.treatment in (Treatment.MATCH, Treatment.MISMATCH)  # then the number is a question's
@@ -103,6 +104,14 @@ def decode(
         treatment=item.treatment,
         files={name: data.tobytes() for name, data in content.items() if not name.endswith(".npy")},
     )
+
+
+def _feature(content: Mapping[str, memoryview], column: str) -> torch.Tensor:
+    """float16, whatever it is stored as."""
+    stored = torch.from_numpy(array(content[f"{column}.npy"]))
+    if (scale := content.get(f"{column}.{SCALE}")) is None:
+        return stored
+    return (stored * torch.from_numpy(array(scale))).half()
 
 
 def treated(

@@ -26,6 +26,7 @@ from pipelines.storage.cache import Cache
 from pipelines.storage.listing import spelled
 from pipelines.storage.uris import Shown, roots_of
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
+from schemas.features import store_of
 from schemas.rows import Row
 from schemas.state import ANNOTATIONS, BASE, State
 from storage import files, web
@@ -102,6 +103,10 @@ class Build:
                     "a smoke test, not features"
                 )
 
+    def store(self, column: str) -> str:
+        """How the column is stored."""
+        return store_of(self.facts.columns[column].options)
+
     @property
     def leaving(self) -> frozenset[str]:
         """Inputs that this build takes out."""
@@ -148,15 +153,16 @@ def prepare(asked: Settings, progress: Progress) -> Build:
     output = files.absolute(asked.output)
     _check_decoder(asked)
     specs = asked.columns()
+    stores = asked.stores()
     parent = present_state(output)
     featurizers, described, kept = {}, {}, []
     for name, spec in specs.items():
         featurizer = _featurizer(name, spec, asked)
-        column = _column(featurizer)
+        column = _column(featurizer, stores.get(name))
         before = parent.columns.get(name) if parent else None
         if before and before != column and asked.dtype == "auto":  # other hardware: never two in one column
             there = _featurizer(name, spec, replace(asked, dtype=before.dtype))
-            if _column(there) == before:
+            if _column(there, stores.get(name)) == before:
                 kept.append(f"column {name} stays {before.dtype}, as the corpus has it ({column.dtype} here)")
                 featurizer, column = there, before
         if before and before != column and asked.again:
@@ -234,9 +240,11 @@ def _transcription(
     return Transcription(encoder, asked.language)
 
 
-def _column(featurizer: Featurizer) -> Column:
+def _column(featurizer: Featurizer, store: str | None) -> Column:
     featurizer.prepare()
     fingerprint = featurizer.fingerprint()
+    if store:
+        fingerprint = replace(fingerprint, options={**fingerprint.options, "store": store})
     return Column(
         kind=fingerprint.kind,
         modality=str(featurizer.modality),

@@ -56,7 +56,9 @@ class Graph(NamedTuple):
 def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     """The graph, from InputRows on."""
     corpus = rows.pipeline | "Read corpus" >> ReadCorpus(build.output, build.parent)
-    probes = rows | "Probe media" >> ProbeMedia(build.cache, build.limits, build.audio_track, build.hosts)
+    probes = rows | "Probe media" >> ProbeMedia(
+        build.cache, build.limits, build.audio_track, build.hosts, build.progress
+    )
     planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(
         build.clip_ns, build.products.frame_at, build.first_clip
     )
@@ -79,7 +81,9 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     encoded = [
         decoded[column]
         | f"Featurize {column}"
-        >> Featurize(column, featurizer, build.cache, build.progress).with_resource_hints(**build.hints)
+        >> Featurize(
+            column, featurizer, build.cache, build.progress, build.store(column)
+        ).with_resource_hints(**build.hints)
         for column, featurizer in build.featurizers.items()
     ]
     heard = [

@@ -70,20 +70,25 @@ def sign(
     )
 
 
-def not_removed(rows: Iterable[InputRow], ledger: Ledger, state: State | None) -> list[InputRow]:
-    """The rows that were not taken out of the corpus."""
-    tombs = set(state.tombstones) if state else set()
-    return [
-        row
-        for row in rows
-        if ledger.get(row.input, {}).get("status") != REMOVED
-        and not (state and tombs and tombstone(state.salt, row.input) in tombs)
-    ]
+def not_removed(rows: Iterable[InputRow], state: State | None) -> list[InputRow]:
+    """The rows that were not taken out of the corpus.
+
+    They are known by id and media: a manifest that lost a line names other rows by the numbers that follow.
+    """
+    if state is None or not state.tombstones:
+        return list(rows)
+    tombs = set(state.tombstones)
+    return [row for row in rows if tombstone(state.salt, row.id, row.uris) not in tombs]
 
 
-def tombstone(salt: str, name: str) -> str:
+def salt_of(state: State) -> str:
+    """Of its tombstones: the first time one of its own, the same for the same corpus."""
+    return state.salt or digest([part.table for part in state.ledger])[:32]
+
+
+def tombstone(salt: str, row_id: str, uris: Sequence[str]) -> str:
     """By which an input that was taken out for good is known again."""
-    return digest([salt, name])
+    return digest([salt, row_id, list(uris)])
 
 
 def leaving(given: Collection[str], ledger: Ledger, sure: bool) -> tuple[dict[str, Any], ...]:

@@ -14,6 +14,7 @@ from pipelines.records import Fresh, Lying, Place, PlannedSample
 from pipelines.storage.cache import Cache
 from pipelines.storage.uris import Shown
 from schemas.digest import digest
+from schemas.features import INT8
 from schemas.grid import Grid, ns_to_seconds
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION, Feature, Sample, question_id
@@ -164,6 +165,8 @@ class Members:
                 size += tar_bytes(lying.size)
             elif lying:
                 size += sum(tar_bytes(len(content)) for _, content in self._lying(product, lying, opened))
+            elif product.suffix == INT8:
+                size += self._cache.size(key, product.suffix)  # members of a tar
             elif product.of_file:
                 size += sum(map(tar_bytes, map(len, self._share(fresh.sample, product, key).values())))
             else:

@@ -10,10 +10,11 @@ from typing import Any
 from pipelines.records import PlannedSample
 from schemas.corpus import Column
 from schemas.digest import digest
-from schemas.features import cache_key
+from schemas.features import INT8, SCALE, cache_key, entry_suffix, store_of
 from schemas.grid import SECOND_NS, STEP_NS, FrameAt, Grid, Span
 from schemas.media import Modality
 from schemas.selection.signals import MEMBERS, SIGNALS
+from schemas.shard import read_extent
 from schemas.words import transcript
 
 IMAGE_SPAN = Span(0, STEP_NS)
@@ -49,8 +50,8 @@ class Product:
 
     Attributes:
         name: a column ("whisper"), or PLACEMENT, WORDS, SIGNALS, "jpeg", "flac".
-        suffix: of the cache entry: placement json, features npy, a file's words, signals, pictures tar, sound
-            flac.
+        suffix: of the cache entry: placement json, features npy or int8, a file's words, signals, pictures
+            tar, sound flac.
         fingerprint: of all that makes its bytes beside source, span and grid.
         column: whose featurizer makes it; None: decoding does.
         of_file: one entry a file, however many spans there are of it.
@@ -80,10 +81,14 @@ class Product:
             return "txt+words.json"
         if self.name == SIGNALS:
             return "+".join(MEMBERS)
+        if self.suffix == INT8:
+            return f"{self.name}.npy+{self.name}.{SCALE}"
         return f"{self.name}.npy" if self.suffix == "npy" else self.suffix
 
     def members(self, entry: bytes, span: Span) -> dict[str, bytes]:
         """Suffix -> content in a shard, from the cache entry."""
+        if self.suffix == INT8:
+            return {f"{self.name}.{suffix}": content for suffix, content in read_extent(entry).items()}
         return transcript(entry).members(span) if self.name == WORDS else {self.group: entry}
 
 
@@ -152,7 +157,8 @@ def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any])
             if (column.modality == Modality.AUDIO) != sound:
                 continue
             made_of = digest(base | {"features": column.fingerprint})
-            made.append(Product(name, stream, "npy", made_of, name, asks=bool(column.options.get("asks"))))
+            suffix, asks = entry_suffix(store_of(column.options)), bool(column.options.get("asks"))
+            made.append(Product(name, stream, suffix, made_of, name, asks=asks))
             if column.kind in words:
                 words.clear()  # one transcript a sample: the first Whisper column's
                 words_of = digest(base | {"words": [*heard, column.fingerprint]})

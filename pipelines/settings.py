@@ -11,6 +11,7 @@ from typing import Any
 from decoders import DECODERS
 from pipelines.errors import UsageError
 from pipelines.storage.uris import URIS
+from schemas.features import FLOAT16, STORES
 from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
 from schemas.manifest import InputRow
 from schemas.media import Modality
@@ -42,12 +43,15 @@ class Settings:
 
     Attributes:
         encode: texts COLUMN=KIND:MODEL, beside `whisper` and `clip`.
+        store: texts COLUMN=int8 (or float16, as all others are stored).
         clip_ns: a positive multiple of the 0.5 s step.
         retry: reasons of the ledger to look at again.
         language: Whisper's code of what is spoken; None: detected once a file.
         like: whose recipe the other settings are of (pipelines/commands/like.py); recorded only.
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
         dry_run: nothing is written.
+        limit: only so many inputs are looked at; None: all.
+        quiet: nothing is said but what goes wrong.
         again: the corpus's own encoders and no others.
         no_sound: sound is left out, and Whisper's column with it.
         uris: what KEY.json says of where media lie: one of pipelines.storage.uris.URIS.
@@ -62,6 +66,7 @@ class Settings:
     whisper: str = "large-v2"
     clip: str = "openai/clip-vit-large-patch14"
     encode: tuple[str, ...] = ()
+    store: tuple[str, ...] = ()
     clip_ns: int = 60 * STEP_NS
     frame_at: FrameAt = FrameAt.CENTER
     fit: str = "crop"
@@ -87,6 +92,8 @@ class Settings:
     mirror: bool = False
     yes: bool = False
     dry_run: bool = False
+    limit: int | None = None
+    quiet: bool = False
     again: bool = False
     no_sound: bool = False
     skip_bad_rows: bool = False
@@ -103,6 +110,8 @@ class Settings:
                 raise UsageError(f"{name} {value!r} is none of {', '.join(choices)}")
         if self.language and not self.transcribe:
             raise UsageError("language is that of the words: give --transcribe too")
+        if self.limit is not None and self.mirror:
+            raise UsageError("mirror takes out what no SOURCE names: leave out --limit")
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -145,6 +154,22 @@ class Settings:
             return replace(row, named={}, refusal=(Reason.MISSING_MODALITY, "sound alone, and --no-sound"))
         return replace(row, named=named, silent=True)
 
+    def stores(self) -> dict[str, str]:
+        """Column -> how it is stored, where that is not float16.
+
+        Raises:
+            UsageError: no such column, or no such way.
+        """
+        found, known = {}, self.columns()
+        for text in self.store:
+            name, _, way = text.partition("=")
+            if name not in known or way not in STORES:
+                raise UsageError(
+                    f"--store {text}: want COLUMN={'|'.join(STORES)}, COLUMN one of {', '.join(known)}"
+                )
+            found[name] = way
+        return {name: way for name, way in sorted(found.items()) if way != FLOAT16}
+
     def recorded(self) -> dict[str, Any]:
         """What shaped the corpus, for corpus.json; where it was run and from where is not part of it."""
         return {
@@ -154,6 +179,7 @@ class Settings:
             "fit": self.fit,
             "clip_tokens": self.clip_tokens,
             "decoder": self.decoder,
+            **({"store": self.stores()} if self.stores() else {}),
             "keep": sorted(self.keep),
             "transcribe": self.transcribe,
             **({"language": self.language} if self.transcribe else {}),
@@ -178,10 +204,12 @@ def settings(
     clip_seconds: str | float = 30,
     frame_at: str = "center",
     encode: Mapping[str, str] | Iterable[str] | None = None,
+    store: Mapping[str, str] | Iterable[str] | None = None,
     keep: str | Iterable[str] = (),
     shard_size: str | int = "512MB",
     retry: str | Iterable[str] = (),
     audio_track: str | int = "",
+    limit: str | int | None = None,
     sources: Iterable[str] = (),
     **others: Any,
 ) -> Settings:
@@ -197,6 +225,7 @@ def settings(
         "shard_bytes": ("shard_size", size, shard_size),
         "retry": ("retry", reasons, retry),
         "audio_track": ("audio_track", sound_track, audio_track),
+        "limit": ("limit", at_most, limit),
     }
     typed: dict[str, Any] = {}
     for name, (option, parse, value) in given.items():
@@ -204,11 +233,30 @@ def settings(
             typed[name] = parse(value)
         except ValueError as error:
             raise UsageError(f"{option}: {error}") from error
-    columns = [f"{name}={spec}" for name, spec in encode.items()] if isinstance(encode, Mapping) else encode
     try:
-        return Settings(sources=tuple(sources), encode=tuple(columns or ()), **typed, **others)
+        return Settings(sources=tuple(sources), encode=_texts(encode), store=_texts(store), **typed, **others)
     except TypeError as error:
         raise UsageError(str(error).partition("() ")[2]) from error
+
+
+def at_most(given: str | int | None) -> int | None:
+    """How many inputs; None: all.
+
+    Raises:
+        ValueError: no number of them.
+    """
+    if given is None:
+        return None
+    if not str(given).isdecimal() or not int(given):
+        raise ValueError(f"{given!r} is not a number of inputs")
+    return int(given)
+
+
+def _texts(given: Mapping[str, str] | Iterable[str] | None) -> tuple[str, ...]:
+    """NAME=VALUE each."""
+    if isinstance(given, Mapping):
+        return tuple(f"{name}={value}" for name, value in given.items())
+    return tuple(given or ())
 
 
 def clip_length(seconds: str | float) -> int:

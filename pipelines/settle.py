@@ -20,12 +20,13 @@ from pipelines.states.parts import MissingPartError, Parts
 from pipelines.states.sweep import sweep
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
+from schemas.features import INT8
 from schemas.grid import Span
 from schemas.rows import Row
 from schemas.state import BUILDS, State
 from storage import files
 
-FEATURES = ("npy", "tar", "flac", "signals")  # suffixes of cache entries that shards hold too
+FEATURES = ("npy", INT8, "tar", "flac", "signals")  # suffixes of cache entries that shards hold too
 LIBRARIES = ("favor-data", "apache-beam", "av", "decord", "numpy", "openai-whisper", "pillow",
              "silero-vad", "torch", "torchaudio", "transformers", "webdataset")  # fmt: skip
 

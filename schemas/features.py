@@ -1,13 +1,24 @@
-"""What names a column of features: the encoder's fingerprint, and the cache key of one computed array."""
+"""A column of features: the encoder's fingerprint, the cache key of one array, and how arrays are stored:
+float16 as they are, or int8 with a scale a token."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from schemas.digest import digest
 from schemas.grid import Grid
+from schemas.shard import ShardWriter, npy_bytes
+
+FLOAT16, INT8 = "float16", "int8"
+STORES = (FLOAT16, INT8)
+SCALE = "scale.npy"  # KEY.COLUMN.scale.npy, float32 [..., 1], beside int8 [..., width]
+_LARGEST = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +80,37 @@ def cache_key(source: str, stream: str, grid: Grid | None, fingerprint: str) -> 
             "fingerprint": fingerprint,
         }
     )
+
+
+def quantised(array: npt.NDArray[np.float16]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """int8 [..., width] and float32 [..., 1], whose product is near `array`: the largest number of every
+    vector becomes 127 or -127, zeros stay zeros."""
+    values = array.astype(np.float32)
+    scale = np.abs(values).max(axis=-1, keepdims=True, initial=0) / np.float32(_LARGEST)
+    steps = np.rint(values / np.where(scale, scale, 1))
+    return steps.astype(np.int8), scale.astype(np.float32)
+
+
+def dequantised(steps: npt.NDArray[np.int8], scale: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    """Inverse of `quantised`, nearly: float16 [..., width]."""
+    return (steps * scale).astype(np.float16)
+
+
+def entry_suffix(store: str) -> str:
+    """Of a cache entry."""
+    return "npy" if store == FLOAT16 else store
+
+
+def entry_bytes(array: npt.NDArray[np.float16], store: str) -> bytes:
+    """The cache entry of a column's features: the .npy itself, or the members of a tar."""
+    if store == FLOAT16:
+        return npy_bytes(array)
+    steps, scale = quantised(array)
+    stream = BytesIO()
+    ShardWriter(stream).add("entry", [("npy", npy_bytes(steps)), (SCALE, npy_bytes(scale))])
+    return stream.getvalue()
+
+
+def store_of(options: dict[str, Any]) -> str:
+    """Of a column's options (schemas.corpus.Column)."""
+    return str(options.get("store", FLOAT16))

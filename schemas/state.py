@@ -18,6 +18,7 @@ BUILDS = "builds"
 CLAIMS = "claims"
 BASE = "base"
 ANNOTATIONS = "annotations"
+LOADERS = ("energon", "lhotse")  # folders that `favor-data index` makes for them
 CONVERSATIONS_NAME = "conversations.parquet"
 PART_ROWS = 50_000
 _STATE = re.compile(r"(\d{6,})\.json")

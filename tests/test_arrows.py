@@ -47,6 +47,7 @@ FLOORS = {
         "dataset position",
         "workers",
         "loader streaming synchronise",
+        "libraries",
     ],
     "storage": ["entry errors uris", "web", "clients", "disk objects", "files"],
     "pipelines": [

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
+from pipelines.commands.parser import meant
 from pipelines.errors import UsageError
 
 USAGE = """\
@@ -27,6 +28,7 @@ usage: favor-data COMMAND …
   pack OUT                     base and column shards written together
   drop OUT --column X          take a column out
   migrate OUT                  version 1 becomes version 2
+  index OUT --for LOADER       what Energon or lhotse wants beside the shards
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
   doctor                       whether this machine can build, and what to do where not
   estimate PILOT --hours N     what a corpus of that size takes, from a small one
@@ -58,6 +60,8 @@ EXTRAS = {
         ),
         "build",
     ),
+    "lhotse": "lhotse",
+    "megatron": "energon",
     **dict.fromkeys(("jiwer", "pycocoevalcap", "whisper_normalizer"), "score"),
 }
 
@@ -86,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "pack": _pack,
         "drop": _drop,
         "migrate": _migrate,
+        "index": _index,
         "cache": _cache,
         "doctor": _doctor,
         "estimate": _estimate,
@@ -94,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "score": _score,
     }
     if command not in commands:
-        print(f"favor-data: unknown command {command!r}: one of {', '.join(commands)}", file=sys.stderr)
+        print(f"favor-data: unknown command {command!r}{meant(command, commands)}", file=sys.stderr)
         return 2
     _quiet()
     try:
@@ -214,6 +219,12 @@ def _select(arguments: list[str]) -> int:
 
 def _duplicates(arguments: list[str]) -> int:
     from pipelines.commands.look.duplicates import run
+
+    return run(arguments)
+
+
+def _index(arguments: list[str]) -> int:
+    from pipelines.commands.share.index import run
 
     return run(arguments)
 

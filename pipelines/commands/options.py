@@ -10,13 +10,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
 from pipelines.commands.like import LIKE, presets
-from pipelines.commands.parser import Parser
+from pipelines.commands.parser import Parser, meant
 from pipelines.errors import UsageError
 from pipelines.jobs.again import recorded_settings
 from pipelines.settings import (
     CHANNELS,
     FITS,
     Settings,
+    at_most,
     clip_length,
     frame_instant,
     kept,
@@ -61,6 +62,13 @@ class BuildOptions(PipelineOptions):
             default=[],
             metavar="COLUMN=KIND:MODEL",
             help="one more column of features; may be given several times",
+        )
+        parser.add_argument(
+            "--store",
+            action="append",
+            default=[],
+            metavar="COLUMN=int8",
+            help="half the bytes: whole numbers and a scale a token (float16); the loader gives float16 back",
         )
         parser.add_argument(
             "--clip-seconds",
@@ -194,6 +202,12 @@ class BuildOptions(PipelineOptions):
             "--dry-run", action="store_true", help="say what would be looked at and taken out, and do nothing"
         )
         parser.add_argument(
+            "--limit", type=_checked(at_most), metavar="N", help="only the first N inputs: to try it out"
+        )
+        parser.add_argument(
+            "--quiet", action="store_true", help="no progress and no summary: only what goes wrong"
+        )
+        parser.add_argument(
             "--accelerator",
             metavar="HINT",
             help="Dataflow: GPUs for the stage that encodes, as type:nvidia-l4;count:1;install-nvidia-driver",
@@ -233,6 +247,11 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
     return settings_of(sources, ours), beams
 
 
+_WITH_AGAIN = {
+    "accelerator", "cache", "dry_run", "limit", "mirror", "quiet", "retry", "skip_bad_rows", "yes",
+}  # fmt: skip
+
+
 def _again(sources: tuple[str, ...], given: BuildOptions) -> Settings:
     """`--again OUT`, or `SOURCE… --output OUT --again`."""
     values = given.get_all_options(drop_default=True, current_only=True)
@@ -242,7 +261,7 @@ def _again(sources: tuple[str, ...], given: BuildOptions) -> Settings:
             raise UsageError("--again takes one corpus: favor-data build --again OUT")
         (output,), sources = sources, ()
     values.pop("again")
-    if others := set(values) - {"retry", "cache", "accelerator", "mirror", "yes", "dry_run", "skip_bad_rows"}:
+    if others := set(values) - _WITH_AGAIN:
         option = f"--{min(others).replace('_', '-')}"
         raise UsageError(f"--again takes what shaped {output} from there: leave out {option}")
     return recorded_settings(output, sources=sources, **values)
@@ -276,7 +295,8 @@ def parse_with_beam(
     parser.set_defaults(runner="FnApiRunner")  # DirectRunner would first try to download Prism
     given, unknown = parser.parse_known_intermixed_args(list(argv))
     if unknown:
-        raise UsageError(f"unknown option {unknown[0]} (--help lists the options)")
+        known = [option for action in parser._actions for option in action.option_strings]
+        raise UsageError(f"unknown option {unknown[0]}{meant(unknown[0].partition('=')[0], known)}")
     positional = {action.dest for action in parser._actions if not action.option_strings}
     return given, PipelineOptions([], **{k: v for k, v in vars(given).items() if k not in positional})
 

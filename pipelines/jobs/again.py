@@ -41,6 +41,7 @@ def recorded_settings(
         whisper="none",
         clip="none",
         encode=said["columns"],
+        store=said.get("store"),
         clip_seconds=said["clip_seconds"],
         frame_at=said["frame_at"],
         fit=said["fit"],

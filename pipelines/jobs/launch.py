@@ -162,7 +162,11 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
     found = read_sources(
         asked.sources, build.output, store=build.cache.root, skip_bad_rows=asked.skip_bad_rows, say=warn
     )
-    given = {row.input: asked.heard(row) for row in found}  # what two name is one
+    given: dict[str, InputRow] = {}  # what two name is one
+    for row in found:
+        if row.input not in given and len(given) == asked.limit:
+            break
+        given[row.input] = asked.heard(row)
     ledger = read_ledger(build.output, build.parent)
     if asked.mirror:
         build = replace(
@@ -170,7 +174,7 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
             dropped=leaving(given, ledger, sure=asked.yes or asked.dry_run),
             facts=replace(build.facts, mirrored=True),
         )
-    kept = not_removed(given.values(), ledger, build.parent)
+    kept = not_removed(given.values(), build.parent)
     taken_out = given.keys() - {row.input for row in kept}
     named = {uri for name in taken_out for uri in (name, *given[name].uris)}
     sources = tuple(source for source in build.facts.sources if source not in named)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipelines.build import present_state
-from pipelines.changes import REMOVED, tombstone
+from pipelines.changes import REMOVED, salt_of, tombstone
 from pipelines.errors import UsageError
 from pipelines.products import products_of_build
 from pipelines.records import Probed
@@ -20,7 +21,7 @@ from pipelines.steps.probe import MEMO_SUFFIX, read_memo
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
 from schemas.rows import Row
-from schemas.state import State
+from schemas.state import LOADERS, State
 from storage import files
 
 _TRIES = 10
@@ -74,9 +75,17 @@ def _prune(output: str, dry_run: bool, own: str) -> Pruned:
     state = _bury(output, state, removed)
     products = products_of_build(state.columns, state.options)
     settle(Around(output, Cache(files.join(output, CACHE_NAME)), products, state), {}, own=[own])
+    _forget_indexes(output)
     entries = dict(_unneeded(output, [state, *kept.values()]))
     files.delete_many(sorted(entries))
     return Pruned(sorted(names), entries)
+
+
+def _forget_indexes(output: str) -> None:
+    """What `favor-data index` made names samples and their words: it is made again when it is wanted."""
+    if files.is_local(output):
+        for name in LOADERS:
+            shutil.rmtree(Path(output, name), ignore_errors=True)
 
 
 def _check_free(output: str, name: str, kept: State, removed: set[str]) -> None:
@@ -95,7 +104,7 @@ def _bury(output: str, state: State, removed: list[Row]) -> State:
     """The state without the rows of inputs that were taken out; raises ConflictError."""
     if not removed:
         return state
-    salt = state.salt or secrets.token_hex(16)
+    salt = salt_of(state)
     names = {row["input"] for row in removed}
     changes = Changes(
         parent=state.state,
@@ -106,7 +115,7 @@ def _bury(output: str, state: State, removed: list[Row]) -> State:
         seen={row["input"]: row["signature"] for row in removed},
         dropped=frozenset(names),
         salt=salt,
-        tombstones=frozenset(tombstone(salt, name) for name in names),
+        tombstones=frozenset(tombstone(salt, row["id"], row["uris"]) for row in removed),
         forgotten=frozenset(names | {uri for row in removed for uri in row["uris"]}),
     )
     return commit(output, changes)

@@ -91,7 +91,8 @@ def dropping(output: str, column: str) -> Job:
     options, columns = dict(state.options), dict(state.columns)
     if column in columns:
         del columns[column]
-        options["columns"] = {name: spec for name, spec in options["columns"].items() if name != column}
+        for option in {"columns", "store"} & options.keys():
+            options[option] = {name: said for name, said in options[option].items() if name != column}
     elif column in options["keep"]:
         options["keep"] = [name for name in options["keep"] if name != column]
     elif column == WORDS and options["transcribe"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Progress:
-    """Lines `planned SECONDS` and `done SECONDS`; on a machine without the file nothing is written."""
+    """Lines `planned SECONDS`, `done SECONDS`, `rejected INPUTS`; without the file nothing is written."""
 
     path: str | None
 
@@ -18,6 +18,10 @@ class Progress:
 
     def done(self, seconds: float) -> None:
         self._append(f"done {seconds:.3f}\n")
+
+    def rejected(self) -> None:
+        """One input more."""
+        self._append("rejected 1\n")
 
     def _append(self, line: str) -> None:
         if self.path is None or not Path(self.path).exists():

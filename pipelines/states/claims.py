@@ -30,6 +30,9 @@ def claim_number(output: str, number: int, contents: Contents) -> str:
 def claim(output: str, layer: str, stem: str, contents: Contents, taken: bool = False) -> str:
     """The stem of a layer's shard beside a base shard of this stem; `taken`: the state names one already.
 
+    A digest follows a dash in a base shard's name and a dot in another layer's: so the sorted names of both
+    are in the same order, and `STEM.*` finds what lies beside a base shard.
+
     Raises:
         StorageError.
     """
@@ -39,4 +42,4 @@ def claim(output: str, layer: str, stem: str, contents: Contents, taken: bool = 
         said = decided.encode()
         if files.create_if_absent(path, said, output) or files.read_bytes(path) == said:
             return stem
-    return f"{stem}-{decided[:_SHOWN]}"
+    return f"{stem}{'-' if layer == BASE else '.'}{decided[:_SHOWN]}"

@@ -171,6 +171,7 @@ class DecodeMedia(beam.DoFn):
                     yield from self._clip(running, clip)
             except MediaError as error:
                 rejection = Rejection(Stage.DECODE, error.reason, error.detail)
+                self._progress.rejected()
                 for task in running.tasks.values():
                     yield from _outcomes(task.samples, rejection)
                     self._progress.done(task.seconds)

@@ -18,8 +18,8 @@ from pipelines.metrics.progress import Progress
 from pipelines.records import Rejection
 from pipelines.steps.decode import EncoderInput, Outcome, Slot
 from pipelines.storage.cache import Cache
+from schemas.features import FLOAT16, entry_bytes, entry_suffix
 from schemas.reasons import Reason, Stage
-from schemas.shard import npy_bytes
 
 
 def free_cores() -> int:
@@ -36,11 +36,13 @@ Encoded = tuple[Slot, Features | EncodingFailed]
 class Featurize(beam.PTransform):
     """(Slot, encoder input) -> Outcome a sample; the features themselves go to the cache."""
 
-    def __init__(self, column: str, featurizer: Featurizer, cache: Cache, progress: Progress) -> None:
+    def __init__(
+        self, column: str, featurizer: Featurizer, cache: Cache, progress: Progress, store: str = FLOAT16
+    ) -> None:
         super().__init__()
         self._namespace = encoder_namespace(column)
         self._handler = FeaturizerHandler(featurizer, load, free_cores, self._namespace)
-        self._write = WriteFeatures(cache, progress, featurizer.rate is None, featurizer.asks)
+        self._write = WriteFeatures(cache, progress, store, featurizer.rate is None, featurizer.asks)
 
     def expand(self, inputs: beam.PCollection) -> beam.PCollection:
         return (
@@ -64,7 +66,15 @@ class WriteFeatures(beam.DoFn):
     question by question where the encoder `asks`.
     """
 
-    def __init__(self, cache: Cache, progress: Progress, on_grid: bool = True, asks: bool = False) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        progress: Progress,
+        store: str = FLOAT16,
+        on_grid: bool = True,
+        asks: bool = False,
+    ) -> None:
+        self._store = store
         self._cache = cache
         self._progress = progress
         self._on_grid = on_grid
@@ -77,15 +87,15 @@ class WriteFeatures(beam.DoFn):
             rejection = Rejection(Stage.FEATURIZE, Reason.ENCODER_FAILED, made.detail)
         else:
             with timed("cache"):
-                self._store(slot, made)
+                self._put(slot, made)
         self._progress.done(slot.seconds)
         for sample in slot.samples:
             yield sample, rejection
 
-    def _store(self, slot: Slot, made: Features) -> None:
+    def _put(self, slot: Slot, made: Features) -> None:
         array = made.array
         if self._asks:
             array = np.stack([slot.placement.spread(one) for one in array])
         elif self._on_grid:
             array = slot.placement.spread(array)
-        self._cache.put(slot.key, "npy", npy_bytes(array))
+        self._cache.put(slot.key, entry_suffix(self._store), entry_bytes(array, self._store))

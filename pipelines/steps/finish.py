@@ -9,6 +9,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.build import Build, Facts
+from pipelines.changes import salt_of, tombstone
 from pipelines.errors import StorageError
 from pipelines.metrics.counters import INPUTS_DONE, count, rejected
 from pipelines.records import AccountOfInput, InputOutcome, Rejection, SampleOutcome
@@ -172,6 +173,7 @@ def _finish(
     gone = {row["key"]: row for row in element[1]["leaving"]}
     gone |= {old["key"]: old for _, old in put if old is not None}
     first = parent.next_shard if parent else 0
+    salt = salt_of(parent) if parent and removed else ""
     changes = Changes(
         parent=parent.state if parent else 0,
         options=facts.options,
@@ -186,6 +188,8 @@ def _finish(
             **{row["input"]: row["signature"] for row in (*removed, *dropped)},
         },
         dropped=frozenset(row["input"] for row in dropped),
+        salt=salt,
+        tombstones=frozenset(tombstone(salt, row["id"], row["uris"]) for row in removed),
         sources=facts.sources,
         mirrored=facts.mirrored,
     )

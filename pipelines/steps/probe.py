@@ -14,6 +14,7 @@ from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
 from pipelines.metrics.counters import count_isolation
 from pipelines.metrics.profile import timed
+from pipelines.metrics.progress import Progress
 from pipelines.products import PROBE_VERSION
 from pipelines.records import Probed, Rejection
 from pipelines.storage import fetch
@@ -39,10 +40,15 @@ class ProbeMedia(beam.PTransform):
     """InputRow -> (uri, Probed | Rejection), one a file however many rows name it."""
 
     def __init__(
-        self, cache: Cache, limits: Limits, audio_track: str = "", hosts: frozenset[str] | None = None
+        self,
+        cache: Cache,
+        limits: Limits,
+        audio_track: str = "",
+        hosts: frozenset[str] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         super().__init__()
-        self._probe = _Probe(cache, limits, audio_track, hosts)
+        self._probe = _Probe(cache, limits, audio_track, hosts, progress or Progress(None))
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
         return (
@@ -59,11 +65,19 @@ class ProbeMedia(beam.PTransform):
 class _Probe(beam.DoFn):
     """A memo of (uri, version) -> Probed keeps a second build from reading what did not change."""
 
-    def __init__(self, cache: Cache, limits: Limits, audio_track: str, hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        limits: Limits,
+        audio_track: str,
+        hosts: frozenset[str] | None,
+        progress: Progress,
+    ) -> None:
         self._cache = cache
         self._limits = limits
         self._audio_track = audio_track
         self._hosts = hosts
+        self._progress = progress
 
     def setup(self) -> None:
         self._guard = ExitStack()
@@ -89,6 +103,7 @@ class _Probe(beam.DoFn):
             else:
                 probed = read_memo(known)
         except MediaError as error:
+            self._progress.rejected()
             yield uri, Rejection(Stage.PROBE, error.reason, error.detail)
         else:
             yield uri, probed

@@ -23,6 +23,7 @@ from pipelines.states.claims import claim, claim_number
 from pipelines.states.parts import TALKS_OF
 from pipelines.steps.assemble import Ready
 from pipelines.steps.pack import packed
+from schemas.features import SCALE
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION
 from schemas.selection.signals import SIGNALS
@@ -279,6 +280,7 @@ def _written(layer: str, extent: Row, item: Item, made: Made | bytes) -> Written
     features = []
     for column, feature in made.features.items():
         offset, size = offsets[f"{column}.npy"]
+        size += offsets.get(f"{column}.{SCALE}", (0, 0))[1]  # it follows: members lie by name
         features.append({"column": column, **asdict(feature), "offset": offset, "size": size})
     known = _facts(item, made) | {"head": offsets["json"][1]} if made.masks else {}
     return Written(layer, extent, features, known | told(made.contents))
@@ -303,7 +305,8 @@ def _index_row(element: tuple[str, Mapping[str, Iterable[Any]]], members: Member
     row: Row = dict(item.row or {"columns": [], "features": [], **_unsaid(_UNSAID)})
     row |= _unsaid(name for name in _UNSAID if not any(name in made for made in members.layers.values()))
     columns = {held["column"]: held for held in row["columns"] if held["column"] in members.layers}
-    features = {feature["column"]: feature for feature in row["features"]}
+    made = {name for names in members.layers.values() for name in names}
+    features = {feature["column"]: feature for feature in row["features"] if feature["column"] in made}
     for written in sorted(joined["written"], key=lambda one: one.layer):
         if written.layer == BASE:
             row |= written.extent

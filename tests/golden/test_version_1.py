@@ -15,6 +15,7 @@ import webdataset as wds
 from loaders.corpus import open_corpus
 from loaders.dataset import CorpusDataset
 from loaders.loader import CorpusLoader
+from loaders.sample import TrainingSample
 from loaders.synchronise import Synchronise
 from pipelines.commands.command import main
 
@@ -105,6 +106,33 @@ def test_it_grows_and_what_it_held_stays(name: str, corpus: Path, media: Path) -
     columns = set(CorpusDataset(open_corpus(corpus))[list(after).index(new)].features)
     assert columns == ({"whisper", "clip", "wide"} if name == "encoders" else {"whisper", "clip"})
     assert main(["verify", str(corpus)]) == 0
+
+
+def test_it_migrates_and_what_it_held_stays(name: str, corpus: Path, media: Path) -> None:
+    """Keys, features, annotations and states; then it grows, and plain readers find every sample once."""
+    before = {sample.key: sample for sample in loaded(corpus)}
+    assert main(["migrate", str(corpus)]) == 0
+    assert main(["verify", str(corpus)]) == 0
+    after = {sample.key: sample for sample in loaded(corpus)}
+    assert after.keys() == before.keys()
+    for key, sample in before.items():
+        assert (after[key].id, after[key].conversations) == (sample.id, sample.conversations)
+        assert after[key].metadata == sample.metadata
+        assert after[key].features.keys() == sample.features.keys()
+        assert all(after[key].features[column].equal(value) for column, value in sample.features.items())
+    for number, count in enumerate(SNAPSHOTS[name], 1):
+        assert len(open_corpus(corpus, state=f"{number:04d}")) == count
+    assert main(["build", str(media), "--output", str(corpus), *SMOKE, *MORE[name]]) == 0
+    shards = sorted(str(path) for path in corpus.glob("shards/*.tar"))
+    keys = [sample["__key__"] for sample in wds.WebDataset(shards, shardshuffle=False)]
+    assert len(keys) == len(set(keys)) == len(before) + 1
+    assert before.keys() < set(keys)
+    assert main(["verify", str(corpus)]) == 0
+
+
+def loaded(corpus: Path) -> list[TrainingSample]:
+    dataset = CorpusDataset(open_corpus(corpus), verify=True)
+    return [dataset[row] for row in range(len(dataset))]
 
 
 def test_what_it_computed_is_not_computed_again(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from pipelines.products import PLACEMENT, STREAM_OF, Products
 from pipelines.states.parts import TALKS_OF
 from pipelines.storage.cache import Cache
-from schemas.features import Rate
+from schemas.features import SCALE, Rate
 from schemas.grid import STEP_NS, FrameAt, Span
 from schemas.media import Modality
 from schemas.rows import Row
@@ -58,7 +58,11 @@ class SampleChecker:
     def _feature_faults(self, layer: str, row: Row, record: Row, arrays: Mapping[str, Any]) -> Iterator[str]:
         held = set(self.state.layers[layer])
         features = {f["column"]: f for f in row["features"] if f["column"] in held}
-        names = {name.removesuffix(".npy") for name in arrays}
+        scales = {name for name in arrays if name.endswith(f".{SCALE}")}
+        names = {name.removesuffix(".npy") for name in arrays if name not in scales}
+        if scales != {f"{name}.{SCALE}" for name in names if arrays[f"{name}.npy"].dtype == np.int8}:
+            yield "a column of int8 and its scale are not both there"
+            return
         if set(features) != names or (layer == BASE and set(record["features"]) != names):
             yield "its features are not the arrays beside it"
             return
@@ -70,7 +74,8 @@ class SampleChecker:
             if list(array.shape) != feature["shape"] or str(array.dtype) != feature["dtype"]:
                 said = f"{feature['dtype']} {feature['shape']}"
                 yield f"{column} is {array.dtype} {list(array.shape)}, not {said}"
-            if not np.isfinite(array).all():
+            scale = arrays.get(f"{column}.{SCALE}", np.ones(1, np.float32))
+            if not (np.isfinite(array).all() and np.isfinite(scale).all()):
                 yield f"{column} holds values that are not finite"
             if known is not None and Rate.of(known.options) is None:
                 sound = known.modality == Modality.AUDIO

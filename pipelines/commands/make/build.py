@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from featurizers.errors import ModelUnavailable
+from featurizers.registry import resolve
 from pipelines.build import prepare
 from pipelines.changes import read_ledger
 from pipelines.commands import options
 from pipelines.commands.make.progress_bar import ProgressBar
-from pipelines.commands.make.summary import summarize
+from pipelines.commands.make.summary import bytes_text, summarize
 from pipelines.errors import StorageError, UsageError
 from pipelines.jobs.launch import launch, look
 from pipelines.metrics.counters import isolation
 from pipelines.metrics.progress import Progress
-from pipelines.settings import Settings
+from pipelines.settings import Settings, settings
 from pipelines.storage.beam_options import adopt
 from schemas.manifest import ManifestError
 from storage import web
@@ -33,7 +34,10 @@ def run(argv: Sequence[str]) -> int:
         asked, beams = options.parse(argv)
         if asked.dry_run:
             return _rehearse(asked, beams)
-        done = launch(asked, beams, warn=options.warn, bar=ProgressBar)
+        if not asked.quiet:
+            for line in _fetched_first(asked):
+                print(f"favor-data: {line}", file=sys.stderr)
+        done = launch(asked, beams, warn=options.warn, bar=None if asked.quiet else ProgressBar)
     except StorageError as error:
         print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
               file=sys.stderr)  # fmt: skip
@@ -41,9 +45,20 @@ def run(argv: Sequence[str]) -> int:
     except (ManifestError, ModelUnavailable) as error:
         raise UsageError(str(error)) from error
     ledger = [row for name, row in read_ledger(done.output, done.state).items() if name in done.named]
-    if done.state is not None:
+    if done.state is not None and not asked.quiet:
         print(summarize(done.output, done.state, ledger, done.seconds, isolation(done.counters)))
     return 0 if any(row["status"] in ("done", "filtered") for row in ledger) else 1
+
+
+def _fetched_first(asked: Settings) -> Iterator[str]:
+    """Weights that are not here: how much, and where to."""
+    defaults = settings(output=asked.output).columns() if not asked.accelerator else {}
+    for column, spec in asked.columns().items():
+        described = resolve(column, spec, device=asked.device, gpu_workers=asked.accelerator is not None)
+        if missing := described.to_fetch():
+            size = bytes_text(missing.size) if missing.size else "its weights"
+            default = f" (the default: --{column} names another)" if defaults.get(column) == spec else ""
+            yield f"{spec}{default}: {size} will be fetched into {missing.into} first"
 
 
 def _rehearse(asked: Settings, beams: PipelineOptions) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.states.commit import latest
 from pipelines.storage.sources import read_sources
@@ -93,8 +93,8 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="favor-data estimate", description=__doc__, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser(prog="favor-data estimate", description=__doc__, allow_abbrev=False)
     parser.add_argument("pilot", metavar="PILOT", help="a corpus built with the same options")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="what is to be built, as for build")
     parser.add_argument("--hours", type=float, help="hours of media, instead of SOURCEs")

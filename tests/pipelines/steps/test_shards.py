@@ -99,6 +99,6 @@ def test_another_answer_writes_its_layer_alone_under_a_new_name(
     assert [row["conversations"] for row in put] == [1, 0]
     [[named], [also]] = ([layer["shard"] for layer in row["columns"]] for row in put)
     assert named == also
-    assert named.startswith("columns/annotations/000000-")
+    assert named.startswith("columns/annotations/000000.")
     assert {path: path.read_bytes() for path in shards} == shards
     assert b"yes" in (output / named).read_bytes()

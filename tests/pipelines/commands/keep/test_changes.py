@@ -72,6 +72,22 @@ def test_what_is_removed_leaves_and_stays_out(output, build, read_samples, capsy
     assert set(read_samples(output)) == set(after)
 
 
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_removed_row_that_leaves_the_manifest_takes_no_other_out(output, build, rows, read_samples, pruned):
+    """The rows that follow it get its number and the next ones."""
+    assert main(["remove", str(output), "zebra"]) == 0
+    if pruned:
+        assert main(["prune", str(output)]) == 0
+    first, *others = rows.read_text().splitlines()
+    rows.write_text("\n".join(others) + "\n")
+    assert main([*build, "--mirror", "--yes"]) == 0
+    assert set(read_samples(output)) == {"walrus", "silence"}
+    assert sound(output)
+    rows.write_text("\n".join([*others, first]) + "\n")
+    assert main(build) == 0
+    assert set(read_samples(output)) == {"walrus", "silence"}
+
+
 def test_a_sample_of_two_inputs_goes_on_under_the_others_name(output, read_samples) -> None:
     before = read_samples(output)["walrus"]
     assert main(["remove", str(output), "walrus"]) == 0

@@ -1,0 +1,1 @@
+"""What other libraries call to read a corpus."""

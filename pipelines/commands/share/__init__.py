@@ -1,0 +1,1 @@
+"""What hands a corpus on: to other people's loaders, to a hub."""
