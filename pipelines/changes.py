@@ -11,6 +11,7 @@ from pipelines.errors import UsageError
 from pipelines.products import PROBE_VERSION, Products
 from pipelines.states.parts import Parts
 from pipelines.storage import fetch
+from pipelines.storage.reading import stamp_of
 from schemas.digest import digest
 from schemas.manifest import InputRow
 from schemas.reasons import MediaError
@@ -40,10 +41,17 @@ def sign(rows: Iterable[InputRow], products: Products, clip_ns: int) -> tuple[In
         found = versions[uri]
         return str(found.reason) if isinstance(found, MediaError) else found
 
+    def listed(uri: str) -> str:
+        try:
+            return version(uri) if isinstance(versions[uri], MediaError) else stamp_of(uri) or version(uri)
+        except MediaError as error:
+            return str(error.reason)
+
     made = digest([products.names(), clip_ns, PROBE_VERSION])
     return tuple(
         replace(
             row,
+            versions=tuple(listed(uri) for uri in row.uris),
             signature=digest(
                 {
                     "row": [row.id, row.media, {str(m): uri for m, uri in row.named.items()}],

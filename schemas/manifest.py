@@ -102,6 +102,8 @@ class InputRow:
         start_ns, end_ns: the annotated span; both None: cut by clip length.
         signature: digest of all that decides what becomes of it; a row whose signature the ledger
             already holds need not be looked at again.
+        versions: of `uris`, when the inputs were listed, as fine as they can be told; of one that was not
+            there, why not. Empty: unknown.
     """
 
     input: str
@@ -113,6 +115,7 @@ class InputRow:
     conversations: tuple[tuple[Mapping[str, str], ...], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     signature: str = ""
+    versions: tuple[str, ...] = ()
 
     @property
     def annotated(self) -> bool:

@@ -21,7 +21,8 @@ class Reason(enum.StrEnum):
     """The class of a rejection."""
 
     NOT_FOUND = "not_found"
-    UNREADABLE = "unreadable"  # permissions, I/O errors
+    UNREADABLE = "unreadable"  # permissions, a folder or a pipe, a damaged tar
+    CHANGED = "changed"  # replaced or written to between its listing and its last frame
     EMPTY_FILE = "empty_file"
     NOT_MEDIA = "not_media"  # no demuxer recognises the bytes
     REFUSED_FORMAT = "refused_format"  # playlists and anything that opens other files
@@ -33,6 +34,9 @@ class Reason(enum.StrEnum):
     TIMED_OUT = "timed_out"
     DECODER_CRASHED = "decoder_crashed"
     ENCODER_FAILED = "encoder_failed"
+
+
+PASSING = frozenset({Reason.NOT_FOUND, Reason.CHANGED})  # of what may be otherwise at the next look
 
 
 class MediaError(Exception):
