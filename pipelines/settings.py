@@ -39,6 +39,7 @@ class Settings:
         encode: texts COLUMN=KIND:MODEL, beside `whisper` and `clip`.
         clip_ns: a positive multiple of the 0.5 s step.
         retry: reasons of the ledger to look at again.
+        max_rejected: the part of the inputs, from 0 to 1, above which the command says that it failed.
         language: Whisper's code of what is spoken; None: detected once a file.
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
         dry_run: nothing is written.
@@ -66,6 +67,7 @@ class Settings:
     shard_bytes: int = 512 * 10**6
     cache: str | None = None
     retry: frozenset[str] = frozenset()
+    max_rejected: float | None = None
     accelerator: str | None = None
     audio_track: str = ""
     mirror: bool = False
@@ -132,6 +134,7 @@ def settings(
     keep: str | Iterable[str] = (),
     shard_size: str | int = "512MB",
     retry: str | Iterable[str] = (),
+    max_rejected: str | float | None = None,
     audio_track: str | int = "",
     sources: Iterable[str] = (),
     **others: Any,
@@ -147,6 +150,7 @@ def settings(
         "keep": ("keep", kept, keep),
         "shard_bytes": ("shard_size", size, shard_size),
         "retry": ("retry", reasons, retry),
+        "max_rejected": ("max_rejected", lambda given: None if given is None else share(given), max_rejected),
         "audio_track": ("audio_track", sound_track, audio_track),
     }
     typed: dict[str, Any] = {}
@@ -220,6 +224,21 @@ def reasons(names: str | Iterable[str]) -> frozenset[str]:
     if unknown := found - set(Reason):
         raise ValueError(f"{min(unknown)!r} is none of {', '.join(Reason)}")
     return found
+
+
+def share(given: str | float) -> float:
+    """From 0 to 1, of "5%", or of a number of per cent.
+
+    Raises:
+        ValueError: none from 0 to 100.
+    """
+    try:
+        found = float(str(given).removesuffix("%"))
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 100:
+        raise ValueError(f"{given!r} is not a part such as 5%")
+    return found / 100
 
 
 def size(given: str | int) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
+from pipelines.commands import stopping
 from pipelines.errors import UsageError
 
 USAGE = """\
@@ -106,9 +107,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone: not an error of ours
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (stands until the process ends)
         return 0
-    except KeyboardInterrupt:
-        print("favor-data: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
 
 
 def entry() -> NoReturn:
@@ -117,7 +115,13 @@ def entry() -> NoReturn:
     All is written and closed by then. Native threads of the libraries (Arrow's, gRPC's) that call back into
     an interpreter which takes itself down abort the process, now and then, after a build that went well.
     """
-    status = main()
+    stopping.listen()
+    try:
+        status = main()
+    except BaseException as error:
+        if stopping.received():
+            stopping.leave(error)
+        raise
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

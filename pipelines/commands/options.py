@@ -20,6 +20,7 @@ from pipelines.settings import (
     kept,
     reasons,
     settings,
+    share,
     size,
     sound_track,
 )
@@ -128,7 +129,13 @@ class BuildOptions(PipelineOptions):
             type=_checked(reasons),
             default="",
             metavar="REASON[,REASON]",
-            help="look again at inputs that the ledger rejects for these reasons",
+            help="look again at inputs that the ledger rejects for these reasons, whole or in part",
+        )
+        parser.add_argument(
+            "--max-rejected",
+            type=_checked(share),
+            metavar="P%",
+            help="exit with 4, after the commit, if more of the inputs than this are rejected",
         )
         parser.add_argument(
             "--mirror", action="store_true", help="take out of the corpus what the SOURCEs no longer name"
@@ -189,7 +196,7 @@ def _again(sources: tuple[str, ...], given: BuildOptions) -> Settings:
             raise UsageError("--again takes one corpus: favor-data build --again OUT")
         (output,), sources = sources, ()
     values.pop("again")
-    if others := set(values) - {"retry", "cache", "accelerator", "mirror", "yes", "dry_run"}:
+    if others := set(values) - {"retry", "cache", "accelerator", "max_rejected", "mirror", "yes", "dry_run"}:
         option = f"--{min(others).replace('_', '-')}"
         raise UsageError(f"--again takes what shaped {output} from there: leave out {option}")
     return recorded_settings(output, sources=sources, **values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 from collections import Counter
@@ -16,8 +15,9 @@ from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, 
 
 from decoders.processes.zygote import ZYGOTE
 from pipelines.build import Build, prepare
-from pipelines.changes import check_columns, leaving, not_removed, read_ledger, sign, to_build
+from pipelines.changes import check_columns, check_there, leaving, not_removed, read_ledger, sign, to_build
 from pipelines.errors import StorageError, UsageError
+from pipelines.jobs import faults
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
 from pipelines.metrics.progress import Progress
@@ -87,7 +87,8 @@ def launch(
 
     Raises:
         UsageError, ManifestError, ModelUnavailable: what was asked for cannot be done; nothing is written.
-        StorageError: a storage failed; what is done is kept, and the same call goes on from there.
+        StorageError, MachineError: a storage or the machine failed; what is done is kept, and the same call
+            goes on from there.
     """
     adopt(beams, warn)
     with ExitStack() as stack:
@@ -140,7 +141,7 @@ def _planned(plan: Callable[[], Job]) -> Job:
 
 def _vanished(error: BaseException) -> bool:
     """Whether a prune took from the cache what this build counted on."""
-    return isinstance(error, VanishedError) or VanishedError.__name__ in str(error)
+    return isinstance(error, VanishedError)
 
 
 def _overtaken(build: Build) -> bool:
@@ -154,8 +155,9 @@ def look(asked: Settings, build: Build) -> Job:
     Raises:
         UsageError, ManifestError, StorageError.
     """
-    given = {row.input: row for row in read_sources(asked.sources, build.output)}  # what two name is one
     ledger = read_ledger(build.output, build.parent)
+    listed = read_sources(asked.sources, build.output, ledger)
+    given = {row.input: row for row in listed}  # what two name is one
     if asked.mirror:
         build = replace(
             build,
@@ -164,6 +166,7 @@ def look(asked: Settings, build: Build) -> Job:
         )
     kept = not_removed(given.values(), ledger, build.parent)
     rows = sign(kept, build.products, build.clip_ns)
+    check_there(rows, ledger)
     check_columns(build, rows, ledger)
     lost: frozenset[str] = frozenset()
     if state := build.parent:
@@ -207,13 +210,9 @@ def _run(
     try:
         with inputs.staged(job.rows, job.path), bar, root:
             build_corpus(root | "Read sources" >> inputs.ReadInputs(job.path), job.build)
-    except VanishedError:
-        raise
-    except StorageError as error:
-        raise StorageError(str(error).partition(" [while running")[0]) from error  # Beam adds its step
-    except RuntimeError as error:  # a runner gives a worker's error back as text
-        if found := re.search(r"StorageError: (.*?)(?: \[while running|$)", str(error), re.MULTILINE):
-            raise StorageError(found[1]) from error
+    except Exception as error:
+        if fault := faults.of(error):
+            raise fault from error
         raise
     seconds = {"build": round(time.monotonic() - started, 3), **seconds_by_stage(root.result)}
     return seconds, counted(root.result)

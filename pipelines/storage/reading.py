@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -80,12 +81,31 @@ def reading(uri: str, version: str = "") -> Iterator[Copy]:
     if files.is_local(uri):
         yield Copy(uri, files.local_path(uri), before, stamp_of(uri))
         return
-    with tempfile.TemporaryDirectory(prefix="favor-data-") as folder:
+    with _folder() as folder:
         path = str(Path(folder, "media"))
         fetch.download(uri, path)
         if fetch.version(uri) != before:
             raise changed(uri)
         yield Copy(uri, path, before)
+
+
+_folders: set[str] = set()
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="favor-data-") as folder:
+        _folders.add(folder)
+        try:
+            yield folder
+        finally:
+            _folders.discard(folder)
+
+
+def discard_copies() -> None:
+    """Before this process ends without leaving its blocks."""
+    for folder in list(_folders):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def stamp_of(uri: str) -> str:

@@ -7,7 +7,8 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from schemas.grid import seconds_to_ns
 from schemas.manifest import InputRow, ManifestError, ManifestRow, read_manifest
 from schemas.media import Modality
 from storage import files
+from storage.errors import reason, translated
 
 MANIFESTS = (".jsonl", ".csv", ".parquet")
 _WILD = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -27,21 +29,53 @@ class SourceError(UsageError):
     """A SOURCE that cannot be used."""
 
 
-def read_sources(sources: Sequence[str], output: str) -> Iterator[InputRow]:
+class MissingSourceError(SourceError):
+    """There is nothing."""
+
+
+def read_sources(sources: Sequence[str], output: str, known: Collection[str] = ()) -> Iterator[InputRow]:
     """Every input of every SOURCE, in order; what lies in `output` is not an input.
 
+    Args:
+        known: names of inputs that the corpus holds.
+
     Raises:
-        SourceError, ManifestError.
+        SourceError, ManifestError: it cannot be used, or is not there.
+        StorageError: a storage fails, or what the corpus holds is not there any more.
     """
     for source in map(_plain, sources):
-        if not files.is_local(source):
-            yield from _remote(source)
-        elif Path(source).is_dir():
-            yield from _folder(source, output)
-        elif glob.has_magic(source) and not Path(source).exists():
-            yield from _pattern(source)
-        else:
-            yield from _file(files.absolute(source), Path(source).name, named=True)
+        try:
+            yield from _source(source, output)
+        except MissingSourceError as error:
+            if _is_known(source, known):
+                raise StorageError(f"{error}, and the corpus holds of it: is its storage there?") from error
+            raise
+
+
+def _source(source: str, output: str) -> Iterator[InputRow]:
+    if not files.is_local(source):
+        yield from _remote(source)
+        return
+    with translated(source):
+        folder, there = Path(source).is_dir(), Path(source).exists()
+    if folder:
+        yield from _folder(source, output)
+    elif glob.has_magic(source) and not there:
+        yield from _pattern(source)
+    elif not there:
+        raise MissingSourceError(f"{source}: no such file or folder")
+    else:
+        yield from _file(files.absolute(source), Path(source).name, named=True)
+
+
+def _is_known(source: str, known: Collection[str]) -> bool:
+    """Whether inputs of a SOURCE are among these: itself, what lies below it, in it, or fits it."""
+    whole = files.absolute(source) if files.is_local(source) else source
+    begins = (whole.rstrip("/") + "/", whole + ":")
+    return any(
+        name == whole or name.startswith(begins) or name.endswith("::" + whole) or fnmatch(name, whole)
+        for name in known
+    )
 
 
 def _plain(uri: str) -> str:
@@ -63,7 +97,8 @@ def _folder(folder: str, output: str) -> Iterator[InputRow]:
     """Every file below, tars opened; hidden folders and the output itself are passed over."""
     root, output_path = Path(files.absolute(folder)), Path(output)
     found = 0
-    for parent, folders, names in os.walk(root):
+    closed: list[OSError] = []
+    for parent, folders, names in os.walk(root, onerror=closed.append):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and Path(parent, name) != output_path
         )
@@ -75,8 +110,14 @@ def _folder(folder: str, output: str) -> Iterator[InputRow]:
                 yield from _tar(str(path), relative)
             else:
                 yield InputRow(input=str(path), id=relative, media=str(path))
+    for error in closed:
+        if not isinstance(error, PermissionError):
+            raise StorageError(f"{error.filename}: {reason(error)}") from error
+        yield InputRow(
+            input=error.filename, id=error.filename, media=error.filename
+        )  # for the probe to reject
     if not found:
-        raise SourceError(f"{folder} holds no files: name a folder with media in it")
+        raise MissingSourceError(f"{folder} holds no files: name a folder with media in it")
 
 
 def _utf8(name: str) -> str:
@@ -88,7 +129,7 @@ def _pattern(pattern: str) -> Iterator[InputRow]:
     matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
     paths = sorted(path for path in matches if Path(path).is_file())
     if not paths:
-        raise SourceError(
+        raise MissingSourceError(
             f"{pattern} matches no file: check the pattern (quote it, so that the shell leaves it be)"
         )
     fixed = Path(os.path.commonpath([Path(path).parent for path in paths]))
@@ -100,10 +141,10 @@ def _remote(source: str) -> Iterator[InputRow]:
     """An object, a pattern, or a prefix that ends in `/`."""
     try:
         paths = _found(source)
-    except (PermissionError, StorageError, ValueError) as error:
+    except (PermissionError, ValueError) as error:
         raise SourceError(f"{source} cannot be listed: {error}") from error
     if not paths:
-        raise SourceError(f"{source} matches nothing (a folder's address ends in /)")
+        raise MissingSourceError(f"{source} matches nothing (a folder's address ends in /)")
     prefix = source if source.endswith("/") else source.rpartition("/")[0] + "/"
     for path in paths:
         yield from _file(path, path.removeprefix(prefix), named=path == source)
@@ -128,7 +169,7 @@ def _manifest(path: str) -> Iterator[InputRow]:
         with files.open_read(path) as stream:
             for line, row in read_manifest(path, stream):
                 yield input_row(f"{path}:{line}", files.split(path)[0], row)
-    except (OSError, StorageError) as error:
+    except OSError as error:
         raise ManifestError(f"{path}: cannot be read: {error}") from error
 
 
@@ -161,7 +202,7 @@ def _tar(path: str, name: str) -> Iterator[InputRow]:
     """Raw media as video2dataset writes it: `KEY.mp4` with `KEY.json` and `KEY.txt` beside it."""
     try:
         members = tar_extents(path)
-    except (OSError, StorageError, tarfile.TarError):
+    except (OSError, tarfile.TarError):
         yield InputRow(input=path, id=name, media=path)  # for the probe to reject
         return
     stem = PurePosixPath(name).with_suffix("").as_posix()

@@ -34,10 +34,12 @@ class ProgressBar:
         self._thread.start()
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         self._bar.close()
+        if error is not None and self._seconds["planned"]:
+            error.add_note("{done:.0f} of {planned:.0f} media-seconds are done".format(**self._seconds))
 
     def _watch(self) -> None:
         while not self._stop.wait(_REFRESH_S if sys.stderr.isatty() else _REFRESH_LOG_S):
