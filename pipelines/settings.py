@@ -39,6 +39,7 @@ class Settings:
         encode: texts COLUMN=KIND:MODEL, beside `whisper` and `clip`.
         clip_ns: a positive multiple of the 0.5 s step.
         retry: reasons of the ledger to look at again.
+        least_rate: bytes a second (decoders/limits.py).
         max_rejected: the part of the inputs, from 0 to 1, above which the command says that it failed.
         language: Whisper's code of what is spoken; None: detected once a file.
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
@@ -68,6 +69,7 @@ class Settings:
     cache: str | None = None
     retry: frozenset[str] = frozenset()
     max_rejected: float | None = None
+    least_rate: float = 8.0
     accelerator: str | None = None
     audio_track: str = ""
     mirror: bool = False
@@ -135,6 +137,7 @@ def settings(
     shard_size: str | int = "512MB",
     retry: str | Iterable[str] = (),
     max_rejected: str | float | None = None,
+    least_rate: str | float = 8,
     audio_track: str | int = "",
     sources: Iterable[str] = (),
     **others: Any,
@@ -151,6 +154,7 @@ def settings(
         "shard_bytes": ("shard_size", size, shard_size),
         "retry": ("retry", reasons, retry),
         "max_rejected": ("max_rejected", lambda given: None if given is None else share(given), max_rejected),
+        "least_rate": ("least_rate", rate, least_rate),
         "audio_track": ("audio_track", sound_track, audio_track),
     }
     typed: dict[str, Any] = {}
@@ -239,6 +243,21 @@ def share(given: str | float) -> float:
     if not 0 <= found <= 100:
         raise ValueError(f"{given!r} is not a part such as 5%")
     return found / 100
+
+
+def rate(given: str | float) -> float:
+    """Bytes a second.
+
+    Raises:
+        ValueError: no number from 0 on.
+    """
+    try:
+        found = float(given)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise ValueError(f"{given!r} is not a number of bytes a second")
+    return found
 
 
 def size(given: str | int) -> int:

@@ -18,6 +18,7 @@ from pipelines.settings import (
     clip_length,
     frame_instant,
     kept,
+    rate,
     reasons,
     settings,
     share,
@@ -132,6 +133,13 @@ class BuildOptions(PipelineOptions):
             help="look again at inputs that the ledger rejects for these reasons, whole or in part",
         )
         parser.add_argument(
+            "--least-rate",
+            type=_checked(rate),
+            default="8",
+            metavar="B",
+            help="media longer than a minute with fewer bytes a second than this are too_large (%(default)s)",
+        )
+        parser.add_argument(
             "--max-rejected",
             type=_checked(share),
             metavar="P%",
@@ -196,7 +204,16 @@ def _again(sources: tuple[str, ...], given: BuildOptions) -> Settings:
             raise UsageError("--again takes one corpus: favor-data build --again OUT")
         (output,), sources = sources, ()
     values.pop("again")
-    if others := set(values) - {"retry", "cache", "accelerator", "max_rejected", "mirror", "yes", "dry_run"}:
+    if others := set(values) - {
+        "retry",
+        "cache",
+        "least_rate",
+        "accelerator",
+        "max_rejected",
+        "mirror",
+        "yes",
+        "dry_run",
+    }:
         option = f"--{min(others).replace('_', '-')}"
         raise UsageError(f"--again takes what shaped {output} from there: leave out {option}")
     return recorded_settings(output, sources=sources, **values)
