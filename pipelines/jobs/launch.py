@@ -18,6 +18,7 @@ from pipelines.build import Build, prepare
 from pipelines.changes import check_columns, check_there, leaving, not_removed, read_ledger, sign, to_build
 from pipelines.errors import StorageError, UsageError
 from pipelines.jobs import faults
+from pipelines.jobs.runners import check_runner
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
 from pipelines.metrics.progress import Progress
@@ -91,6 +92,7 @@ def launch(
             goes on from there.
     """
     adopt(beams, warn)
+    check_runner(beams)
     with ExitStack() as stack:
         progress = Progress(_progress_file(stack) if bar else None)
 
