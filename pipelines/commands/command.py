@@ -133,6 +133,7 @@ def _quiet() -> None:
     # Beam logs an exception, and raises it: we print what is raised.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     logging.getLogger("apache_beam.runners.worker.sdk_worker").setLevel(logging.CRITICAL)
+    logging.getLogger("storage").setLevel(logging.WARNING)  # that it waits for a store
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
