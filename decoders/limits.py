@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from schemas.grid import SECOND_NS
 from schemas.reasons import MediaError, Reason
 
+FREE_S = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -18,6 +20,8 @@ class Limits:
         ratio: of a picture's longer side to its shorter (Qwen2-VL's limit, which others took over).
         streams: streams in a container.
         duration_s: seconds between the first and the last presentation time.
+        least_rate: bytes a second, beyond the first minute: no medium honestly holds so long with fewer (a
+            GIF of 66 bytes says that it lasts 22 minutes; silence in FLAC has over 20). 0: any.
         packets: packets of the streams in use (a day of 60 fps video has 5 million).
         memory_bytes: what a worker process may allocate beyond its state before the first item.
         deadline_s: seconds of work on one item, waiting for the consumer not counted ...
@@ -29,6 +33,7 @@ class Limits:
     ratio: int = 200
     streams: int = 64
     duration_s: float = 24 * 3600.0
+    least_rate: float = 8.0
     packets: int = 20_000_000
     memory_bytes: int = 3 << 30
     deadline_s: float = 120.0
@@ -45,6 +50,17 @@ class Limits:
         MediaError: too_large, for a photo of that size.
         """
         self._check(width, height, self.still_pixels)
+
+    def check_rate(self, size: int, duration_ns: int) -> None:
+        """Raises:
+        MediaError: too_large, for media that last so long in so few bytes.
+        """
+        seconds = duration_ns / SECOND_NS
+        if (seconds - FREE_S) * self.least_rate > size:
+            detail = (
+                f"{seconds:.0f} s in {size} bytes: under {self.least_rate:g} bytes a second (--least-rate)"
+            )
+            raise MediaError(Reason.TOO_LARGE, detail)
 
     def _check(self, width: int, height: int, pixels: int) -> None:
         if width * height > pixels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import av
 import av.container
 
@@ -13,7 +15,7 @@ from decoders.streams.still import read_image
 from decoders.streams.video import first_picture
 from decoders.timeline import webp
 from decoders.timeline.container import open_media, read_head, stream_at
-from decoders.timeline.files import MediaFile
+from decoders.timeline.files import MediaFile, opened
 from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.media import AudioStream, MediaInfo, VideoStream
 from schemas.reasons import MediaError, Reason
@@ -33,6 +35,8 @@ def probe(file: MediaFile, limits: Limits = DEFAULT, audio_track: str = "") -> M
         if not (moves or is_motion_jpeg(file, head)):
             return MediaInfo("image", 0, image_size=size)
     timeline = read_timeline(file, limits, audio_track)
+    with opened(file) as descriptor:
+        limits.check_rate(os.fstat(descriptor).st_size, timeline.duration_ns)
     if webp.is_animated(head) and timeline.video is not None and size is not None:
         frames = VideoStream(webp.CODEC, *size, 0, timeline.duration_ns, len(timeline.video.pts))
         return MediaInfo(webp.CODEC, timeline.duration_ns, frames, None, size)

@@ -180,7 +180,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
         clip_ns=asked.clip_ns,
         decoder=asked.decoder,
         shard_bytes=asked.shard_bytes,
-        limits=Limits(),
+        limits=Limits(least_rate=asked.least_rate),
         progress=progress,
         facts=Facts(
             asked.recorded(),

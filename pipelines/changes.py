@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.build import Build
-from pipelines.errors import UsageError
+from pipelines.errors import StorageError, UsageError
 from pipelines.products import PROBE_VERSION, Products
 from pipelines.states.parts import Parts
 from pipelines.storage import fetch
+from pipelines.storage.reading import stamp_of
 from schemas.digest import digest
 from schemas.manifest import InputRow
-from schemas.reasons import MediaError
+from schemas.reasons import MediaError, Reason
 from schemas.state import State
 
 REMOVED = "removed"
@@ -48,12 +49,19 @@ def sign(
         found = versions[uri]
         return str(found.reason) if isinstance(found, MediaError) else found
 
+    def listed(uri: str) -> str:
+        try:
+            return version(uri) if isinstance(versions[uri], MediaError) else stamp_of(uri) or version(uri)
+        except MediaError as error:
+            return str(error.reason)
+
     others = [*([where] if where else []), *([uris] if uris != "full" else [])]
     others += ["first clip"] if first_clip else []
     made = digest([products.names(), clip_ns, PROBE_VERSION, *others])
     return tuple(
         replace(
             row,
+            versions=tuple(listed(uri) for uri in row.uris),
             signature=digest(
                 {
                     "row": [row.id, row.media, {str(m): uri for m, uri in row.named.items()}],
@@ -109,8 +117,27 @@ def leaving(given: Collection[str], ledger: Ledger, sure: bool) -> tuple[dict[st
     return gone
 
 
+def _reasons(row: Mapping[str, Any]) -> set[str]:
+    """Why it, or a part of it, gave no sample."""
+    return {row["reason"], *(span["reason"] for span in row["outcomes"])} - {None}
+
+
+def check_there(rows: Sequence[InputRow], ledger: Ledger) -> None:
+    """Raises:
+    StorageError: what an input was made of is not there any more, nor is anything else of its folder.
+    """
+    for row in rows:
+        if (known := ledger.get(row.input)) and known["status"] == "done":
+            for uri, version in zip(row.uris, row.versions, strict=True):
+                if version == Reason.NOT_FOUND and fetch.vanished(uri):
+                    raise StorageError(
+                        f"{uri} is gone with its folder, and the corpus holds it: is its disk mounted? "
+                        "(favor-data remove takes inputs out)"
+                    )
+
+
 def to_build(
-    rows: Sequence[InputRow], ledger: Ledger, retry: Collection[str], lost: Collection[str] = ()
+    rows: Sequence[InputRow], ledger: Ledger, retry: frozenset[str], lost: Collection[str] = ()
 ) -> tuple[InputRow, ...]:
     """The rows that the ledger does not settle, and those that share a file with them, whose samples
     may merge.
@@ -124,7 +151,7 @@ def to_build(
         for row in rows
         if (known := ledger.get(row.input)) is None
         or known["signature"] != row.signature
-        or known["reason"] in retry
+        or not retry.isdisjoint(_reasons(known))
         or not lost.isdisjoint(known["keys"])
     ]
     touched = {uri for row in open_rows for uri in row.uris}

@@ -46,6 +46,8 @@ class Settings:
         store: texts COLUMN=int8 (or float16, as all others are stored).
         clip_ns: a positive multiple of the 0.5 s step.
         retry: reasons of the ledger to look at again.
+        least_rate: bytes a second (decoders/limits.py).
+        max_rejected: the part of the inputs, from 0 to 1, above which the command says that it failed.
         language: Whisper's code of what is spoken; None: detected once a file.
         like: whose recipe the other settings are of (pipelines/commands/like.py); recorded only.
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
@@ -80,6 +82,8 @@ class Settings:
     shard_bytes: int = 512 * 10**6
     cache: str | None = None
     retry: frozenset[str] = frozenset()
+    max_rejected: float | None = None
+    least_rate: float = 8.0
     accelerator: str | None = None
     audio_track: str = ""
     signals: bool = False
@@ -208,6 +212,8 @@ def settings(
     keep: str | Iterable[str] = (),
     shard_size: str | int = "512MB",
     retry: str | Iterable[str] = (),
+    max_rejected: str | float | None = None,
+    least_rate: str | float = 8,
     audio_track: str | int = "",
     limit: str | int | None = None,
     sources: Iterable[str] = (),
@@ -224,6 +230,8 @@ def settings(
         "keep": ("keep", kept, keep),
         "shard_bytes": ("shard_size", size, shard_size),
         "retry": ("retry", reasons, retry),
+        "max_rejected": ("max_rejected", lambda given: None if given is None else share(given), max_rejected),
+        "least_rate": ("least_rate", rate, least_rate),
         "audio_track": ("audio_track", sound_track, audio_track),
         "limit": ("limit", at_most, limit),
     }
@@ -316,6 +324,36 @@ def reasons(names: str | Iterable[str]) -> frozenset[str]:
     found = _names(names)
     if unknown := found - set(Reason):
         raise ValueError(f"{min(unknown)!r} is none of {', '.join(Reason)}")
+    return found
+
+
+def share(given: str | float) -> float:
+    """From 0 to 1, of "5%", or of a number of per cent.
+
+    Raises:
+        ValueError: none from 0 to 100.
+    """
+    try:
+        found = float(str(given).removesuffix("%"))
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 100:
+        raise ValueError(f"{given!r} is not a part such as 5%")
+    return found / 100
+
+
+def rate(given: str | float) -> float:
+    """Bytes a second.
+
+    Raises:
+        ValueError: no number from 0 on.
+    """
+    try:
+        found = float(given)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise ValueError(f"{given!r} is not a number of bytes a second")
     return found
 
 

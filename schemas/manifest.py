@@ -120,6 +120,8 @@ class InputRow:
         refusal: why it is no sample, known before any file is opened; it has no media then.
         signature: digest of all that decides what becomes of it; a row whose signature the ledger
             already holds need not be looked at again.
+        versions: of `uris`, when the inputs were listed, as fine as they can be told; of one that was not
+            there, why not. Empty: unknown.
     """
 
     input: str
@@ -133,6 +135,7 @@ class InputRow:
     silent: bool = False
     refusal: tuple[Reason, str] | None = None
     signature: str = ""
+    versions: tuple[str, ...] = ()
 
     @property
     def annotated(self) -> bool:

@@ -23,7 +23,8 @@ class Reason(enum.StrEnum):
 
     BAD_ROW = "bad_row"  # a manifest's row that is wrong, with --skip-bad-rows
     NOT_FOUND = "not_found"
-    UNREADABLE = "unreadable"  # permissions, I/O errors
+    UNREADABLE = "unreadable"  # permissions, a folder or a pipe, a damaged tar
+    CHANGED = "changed"  # replaced or written to between its listing and its last frame
     EMPTY_FILE = "empty_file"
     NOT_MEDIA = "not_media"  # no demuxer recognises the bytes
     REFUSED_FORMAT = "refused_format"  # playlists and anything that opens other files
@@ -36,6 +37,9 @@ class Reason(enum.StrEnum):
     DECODER_CRASHED = "decoder_crashed"
     ENCODER_FAILED = "encoder_failed"
     FILTERED = "filtered"  # by the rule that the detail holds; such an input is no rejected one
+
+
+PASSING = frozenset({Reason.NOT_FOUND, Reason.CHANGED})  # of what may be otherwise at the next look
 
 
 class MediaError(Exception):

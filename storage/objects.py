@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import tempfile
 import time
@@ -21,6 +22,7 @@ from storage.errors import (
     is_storages,
     no_such_host,
     passes,
+    reason,
     refused,
     retry_after,
     status,
@@ -31,6 +33,10 @@ from storage.uris import scheme, split
 PATIENCE_S = 60.0  # from the first failure on; then it is an error
 AT_ONCE = 16  # requests
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
+_SAID_S = 0.8  # waits from here on are said, once a request
+_AFTER = 10  # part of the patience that is left to whoever comes next
+_LOG = logging.getLogger(__name__)
+_given_up = float("-inf")  # when patience last ran out, and no request has gone well since
 _EXCLUSIVE = {"s3", "s3a", "gs", "gcs", "memory"}  # where `create` is a condition that the store itself holds
 _ONE_REQUEST = {
     "s3": {"max_concurrency": 1},
@@ -46,18 +52,31 @@ U = TypeVar("U")
 
 
 def patiently(request: Callable[[], T]) -> T:
-    """Tries again with growing pauses while the storage fails in a way that passes."""
+    """Tries again with growing pauses while the storage fails in a way that passes, and says so.
+
+    Who comes after one that waited in vain does not wait as long: a job that ends has much to put away.
+    """
+    global _given_up
     wait, asked, deadline = _FIRST_WAIT_S, 0.0, None
     while True:
         try:
-            return request()
+            answer = request()
         except Exception as error:
             if not is_storages(error) or not passes(error):
                 raise
-            deadline = deadline or time.monotonic() + PATIENCE_S
             asked = retry_after(error)
+            if deadline is None:
+                again = time.monotonic() - _given_up < PATIENCE_S
+                deadline = time.monotonic() + (PATIENCE_S / _AFTER if again else PATIENCE_S)
             if time.monotonic() + max(wait, asked) > deadline:
+                _given_up = time.monotonic()
                 raise
+            if _SAID_S <= wait < 2 * _SAID_S:
+                left = deadline - time.monotonic()
+                _LOG.warning("no answer (%s): trying for another %.0f s", reason(error), left)
+        else:
+            _given_up = float("-inf")
+            return answer
         time.sleep(max(asked, wait * random.uniform(0.5, 1)))
         wait = min(2 * wait, _LONGEST_WAIT_S)
 

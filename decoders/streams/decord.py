@@ -30,7 +30,7 @@ class DecordReader:
     """Decodes the frames on screen at some instants.
 
     Raises:
-        MediaError: refused_format where decord's count of frames is not the container's; corrupt.
+        MediaError: refused_format where decord's count of frames is not the container's; too_large; corrupt.
     """
 
     def __init__(
@@ -56,13 +56,14 @@ class DecordReader:
         first = first_picture(container, stream_at(container, track.index, av.VideoStream), limits)
         if first is not None and _mirrored(first):
             raise MediaError(Reason.REFUSED_FORMAT, "decord does not mirror pictures: use --decoder pyav")
+        shown = int((~track.discard).sum())
+        _check_memory(stream_at(container, track.index, av.VideoStream), shown, limits)
         self.wanted = wanted
         try:
             self._reader = decord.VideoReader(path, decord.cpu(0), num_threads=threads)
             count = len(self._reader)
         except (decord.DECORDError, RuntimeError) as error:
             raise MediaError(Reason.REFUSED_FORMAT, "decord cannot open it: use --decoder pyav") from error
-        shown = int((~track.discard).sum())
         if count != shown:
             detail = f"decord counts {count} frames where the container shows {shown}: use --decoder pyav"
             raise MediaError(Reason.REFUSED_FORMAT, detail)
@@ -82,6 +83,22 @@ class DecordReader:
             except self._error as error:
                 raise MediaError(Reason.CORRUPT, f"decord stops at frame {rank}") from error
             yield TimedFrame(av.VideoFrame.from_ndarray(picture, "rgb24"), int(start), int(end))
+
+
+def _check_memory(stream: av.VideoStream, frames: int, limits: Limits) -> None:
+    """Its threads decode all that they have read, whether anybody takes it or not, and it reads on until they
+    give a frame: so all of a film may come to lie in memory.
+
+    Raises:
+        MediaError: too_large.
+    """
+    context = stream.codec_context
+    needed = 3 * context.width * context.height * frames
+    if needed > limits.memory_bytes // 2:
+        raise MediaError(
+            Reason.TOO_LARGE,
+            f"decord may hold {frames} frames at once, {needed / 2**30:.1f} GiB: use --decoder pyav",
+        )
 
 
 def _mirrored(frame: av.VideoFrame) -> bool:

@@ -10,6 +10,7 @@ import re
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from featurizers.errors import ModelUnavailable
 from featurizers.featurizer import Fetch
@@ -31,6 +32,19 @@ _WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises:
+    ModelUnavailable: not a JSON object.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise ModelUnavailable(f"{path} holds no JSON object")
+    return found
 
 
 def file_digest(path: Path) -> str:
@@ -108,7 +122,10 @@ def weight_files(path: Path) -> list[Path]:
             return [path / name]
         index = path / f"{name}.index.json"
         if index.is_file():
-            shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            named = read_json(index).get("weight_map")
+            if not isinstance(named, dict) or not all(isinstance(shard, str) for shard in named.values()):
+                raise ModelUnavailable(f"{index} names no files: no weight_map")
+            shards = sorted(set(named.values()))
             missing = [shard for shard in shards if Path(shard).name != shard or not (path / shard).is_file()]
             if missing:
                 raise ModelUnavailable(f"{path}: the index names {missing[0]!r}, which is not there")

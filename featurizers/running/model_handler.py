@@ -8,7 +8,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
@@ -17,18 +16,11 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from featurizers.featurizer import Encoder, Features, Featurizer
 from featurizers.running import accelerators
+from featurizers.running.failures import EncodingFailed, encode_each
 from featurizers.running.sharing import LOAD_METRIC, THREADS
 
 Item = tuple[Any, npt.NDArray[Any]]  # any key; it comes back as it is
 Load = Callable[[Featurizer], Encoder]
-EXPECTED = (ValueError, ArithmeticError, RuntimeError, MemoryError)  # what an encoder may raise at an input
-
-
-@dataclass(frozen=True, slots=True)
-class EncodingFailed:
-    """An input that the encoder could not encode, also not by itself (ledger: `encoder_failed`)."""
-
-    detail: str
 
 
 class OnFirstUse:
@@ -91,7 +83,7 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
         model: OnFirstUse,
         inference_args: Mapping[str, Any] | None = None,
     ) -> list[tuple[Any, Features | EncodingFailed]]:
-        """A list, in order. A batch that fails is tried again input by input."""
+        """A list, in order. A batch that fails is tried again input by input; raises MachineError."""
         keys = [key for key, _ in batch]
         inputs = [item for _, item in batch]
         encoder = model.get()
@@ -111,30 +103,6 @@ class FeaturizerHandler(ModelHandler[Item, tuple[Any, Features | EncodingFailed]
 def _weight(featurizer: Featurizer, element: Item) -> int:
     # Never more than a batch holds: BatchElements would emit an empty batch first.
     return max(1, min(featurizer.rows(element[1]), featurizer.rows_per_call))
-
-
-def encode_each(encoder: Encoder, inputs: Sequence[npt.NDArray[Any]]) -> list[Features | EncodingFailed]:
-    """Every input's features; an input that fails by itself does not take the others with it."""
-    try:
-        return list(encoder.encode(inputs))
-    except EXPECTED as error:
-        if len(inputs) == 1:
-            return [failed(error)]
-    return [result for item in inputs for result in encode_each(encoder, [item])]
-
-
-def failed(error: BaseException) -> EncodingFailed:
-    """What the ledger says of an error of EXPECTED."""
-    return EncodingFailed(_detail(error))
-
-
-def _detail(error: BaseException) -> str:
-    from featurizers.running.batches import out_of_memory  # torch; by now it is there
-
-    if out_of_memory(error):
-        return "out of memory with one row a batch"
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 _encoders: weakref.WeakValueDictionary[tuple[str, str], Encoder] = weakref.WeakValueDictionary()

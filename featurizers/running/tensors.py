@@ -99,6 +99,18 @@ class CheckpointTensors:
             return self._read[full]()
 
 
+def check_readable(model: str) -> None:
+    """Opens a checkpoint's files; of their tensors it reads none.
+
+    Raises:
+        ModelUnavailable: they are cut short, or are none.
+    """
+    with _one_line(model):
+        for path in weight_files(folder(model)):
+            for _ in _opened(path):
+                pass
+
+
 def _opened(path: Path) -> Iterator[tuple[str, Callable[[], Tensor]]]:
     if path.suffix == ".safetensors":
         tensors: Any = safe_open(path, framework="pt")

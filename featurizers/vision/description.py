@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +13,7 @@ from featurizers.featurizer import Arithmetic, Featurizer, Fetch
 from featurizers.running import checkpoints
 from featurizers.vision.frames import Crop, Released, Squash
 from featurizers.vision.preprocessing import Preprocessing
+from featurizers.vision.shape import VisionShape
 from featurizers.vision.tokens import PATCH, Tokens
 from schemas.features import Fingerprint
 from schemas.media import FrameTransform, Modality
@@ -69,7 +69,7 @@ class VisionFeaturizer(Featurizer):
     def config(self, name: str = "config.json") -> dict[str, Any]:
         """One of the checkpoint's JSON files; empty if there is none."""
         path = checkpoints.folder(self.model) / name
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        return checkpoints.read_json(path) if path.is_file() else {}
 
     def preprocessing(self) -> Preprocessing:
         """What happens to a frame before the encoder."""
@@ -100,6 +100,18 @@ class VisionFeaturizer(Featurizer):
     def still_transform(self) -> FrameTransform:
         made = self.frame_transform()
         return replace(made, still=True) if isinstance(made, Released) else made
+
+    def prepare(self) -> None:
+        """Raises:
+        ModelUnavailable: also where its files cannot be opened, or it has no such tokens.
+        """
+        self.fingerprint()
+        shape = VisionShape.read(self.vision_config())
+        self.tokens.check(self.model, shape.side // shape.patch)
+        if not self.untrained:
+            from featurizers.running.tensors import check_readable
+
+            check_readable(self.model)
 
     def rows(self, item: npt.NDArray[Any]) -> int:
         return len(item)

@@ -30,8 +30,7 @@ def load(featurizer: VisionFeaturizer) -> VisionEncoder:
     pre = featurizer.preprocessing()
     tower = featurizer.tower(pre)
     side = pre.size // tower.patch
-    if tokens.grid is not None and max(tokens.grid) > side:
-        raise ModelUnavailable(f"{tokens}: {model!r} has only {side}x{side} patches")
+    tokens.check(model, side)
     classes = tower.has_class_token
     if tokens.kind == "cls" and not classes:
         raise ModelUnavailable(f"cls: {model!r} has no class token; choose patch, all or pool:NxN")

@@ -32,6 +32,13 @@ class Tokens:
     def __str__(self) -> str:
         return self.kind if self.grid is None else f"pool:{self.grid[0]}x{self.grid[1]}"
 
+    def check(self, model: str, patches_a_side: int) -> None:
+        """Raises:
+        ModelUnavailable: finer than the model's patches.
+        """
+        if self.grid is not None and max(self.grid) > patches_a_side:
+            raise ModelUnavailable(f"{self}: {model!r} has only {patches_a_side}x{patches_a_side} patches")
+
     def count(self, patches_a_side: int, class_token: bool) -> int:
         """Tokens a frame of an encoder that has a class token, or has none."""
         if self.grid is not None:

@@ -131,8 +131,10 @@ class WhisperFeaturizer(MayBeUntrained, Featurizer):
 
     def prepare(self) -> None:
         self.fingerprint()
-        if self.model in _SHAPES:
-            download.fetched(self.model)
+        if self.size is None and (path := self.path()).name != "model.bin":
+            from featurizers.whisper import weights
+
+            weights.read(path)  # mapped: of its tensors none is read
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ def read(path: Path) -> tuple[ModelDimensions, dict[str, Tensor]]:
         raise ModelUnavailable(f"{path} is not an openai-whisper checkpoint: {error}") from error
     if dimensions.n_audio_ctx * 2 != N_FRAMES:
         raise ModelUnavailable(f"{path} has windows of {dimensions.n_audio_ctx} vectors, not 1500")
+    for name, tensor in state.items():
+        if not isinstance(tensor, Tensor):
+            raise ModelUnavailable(f"{path}: {str(name)[:60]} is {type(tensor).__name__}, not a tensor")
     return dimensions, state
 
 

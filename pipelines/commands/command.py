@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
+from pipelines.commands import stopping
 from pipelines.commands.parser import meant
-from pipelines.errors import UsageError
+from pipelines.errors import StorageError, UsageError
 
 USAGE = """\
 usage: favor-data COMMAND …
@@ -107,6 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"favor-data: {error}", file=sys.stderr)
         return 2
+    except StorageError as error:
+        print(f"favor-data: {error}", file=sys.stderr)
+        return 3
     except ModuleNotFoundError as error:
         extra = EXTRAS.get(str(error.name).partition(".")[0])
         if extra is None:
@@ -117,9 +121,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone: not an error of ours
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (stands until the process ends)
         return 0
-    except KeyboardInterrupt:
-        print("favor-data: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
 
 
 def entry() -> NoReturn:
@@ -128,7 +129,13 @@ def entry() -> NoReturn:
     All is written and closed by then. Native threads of the libraries (Arrow's, gRPC's) that call back into
     an interpreter which takes itself down abort the process, now and then, after a build that went well.
     """
-    status = main()
+    stopping.listen()
+    try:
+        status = main()
+    except BaseException as error:
+        if stopping.received():
+            stopping.leave(error)
+        raise
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -140,6 +147,7 @@ def _quiet() -> None:
     # Beam logs an exception, and raises it: we print what is raised.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     logging.getLogger("apache_beam.runners.worker.sdk_worker").setLevel(logging.CRITICAL)
+    logging.getLogger("storage").setLevel(logging.WARNING)  # that it waits for a store
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

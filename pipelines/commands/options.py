@@ -21,8 +21,10 @@ from pipelines.settings import (
     clip_length,
     frame_instant,
     kept,
+    rate,
     reasons,
     settings,
+    share,
     size,
     sound_track,
 )
@@ -187,7 +189,20 @@ class BuildOptions(PipelineOptions):
             type=_checked(reasons),
             default="",
             metavar="REASON[,REASON]",
-            help="look again at inputs that the ledger rejects for these reasons",
+            help="look again at inputs that the ledger rejects for these reasons, whole or in part",
+        )
+        parser.add_argument(
+            "--least-rate",
+            type=_checked(rate),
+            default="8",
+            metavar="B",
+            help="media longer than a minute with fewer bytes a second than this are too_large (%(default)s)",
+        )
+        parser.add_argument(
+            "--max-rejected",
+            type=_checked(share),
+            metavar="P%",
+            help="exit with 4, after the commit, if more of the inputs than this are rejected",
         )
         parser.add_argument(
             "--mirror", action="store_true", help="take out of the corpus what the SOURCEs no longer name"
@@ -248,7 +263,8 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
 
 
 _WITH_AGAIN = {
-    "accelerator", "cache", "dry_run", "limit", "mirror", "quiet", "retry", "skip_bad_rows", "yes",
+    "accelerator", "cache", "dry_run", "least_rate", "limit", "max_rejected", "mirror", "quiet", "retry",
+    "skip_bad_rows", "yes",
 }  # fmt: skip
 
 

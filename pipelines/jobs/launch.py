@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 from collections import Counter
@@ -16,9 +15,11 @@ from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, 
 
 from decoders.processes.zygote import ZYGOTE
 from pipelines.build import Build, prepare
-from pipelines.changes import check_columns, leaving, not_removed, read_ledger, sign, to_build
+from pipelines.changes import check_columns, check_there, leaving, not_removed, read_ledger, sign, to_build
 from pipelines.errors import StorageError, UsageError
 from pipelines.facts.condition import condition
+from pipelines.jobs import faults
+from pipelines.jobs.runners import check_runner
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
 from pipelines.metrics.progress import Progress
@@ -89,9 +90,11 @@ def launch(
 
     Raises:
         UsageError, ManifestError, ModelUnavailable: what was asked for cannot be done; nothing is written.
-        StorageError: a storage failed; what is done is kept, and the same call goes on from there.
+        StorageError, MachineError: a storage or the machine failed; what is done is kept, and the same call
+            goes on from there.
     """
     adopt(beams, warn)
+    check_runner(beams)
     with ExitStack() as stack:
         stack.enter_context(web.guarded(frozenset(web.hosts(asked.named))))
         progress = Progress(_progress_file(stack) if bar else None)
@@ -159,15 +162,20 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
     Raises:
         UsageError, ManifestError, StorageError.
     """
+    ledger = read_ledger(build.output, build.parent)
     found = read_sources(
-        asked.sources, build.output, store=build.cache.root, skip_bad_rows=asked.skip_bad_rows, say=warn
+        asked.sources,
+        build.output,
+        store=build.cache.root,
+        known=ledger,
+        skip_bad_rows=asked.skip_bad_rows,
+        say=warn,
     )
     given: dict[str, InputRow] = {}  # what two name is one
     for row in found:
         if row.input not in given and len(given) == asked.limit:
             break
         given[row.input] = asked.heard(row)
-    ledger = read_ledger(build.output, build.parent)
     if asked.mirror:
         build = replace(
             build,
@@ -187,6 +195,7 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
         uris=asked.uris,
         first_clip=build.first_clip,
     )
+    check_there(rows, ledger)
     if asked.where:
         parts = build.parent.index if build.parent else ()
         measured = {name for of in (asked.recorded().get("signals") or {}).values() for name in of}
@@ -234,13 +243,9 @@ def _run(
     try:
         with bar, root:
             build_corpus(root | "Read sources" >> inputs.ReadInputs(job.path), job.build)
-    except VanishedError:
-        raise
-    except StorageError as error:
-        raise StorageError(str(error).partition(" [while running")[0]) from error  # Beam adds its step
-    except RuntimeError as error:  # a runner gives a worker's error back as text
-        if found := re.search(r"StorageError: (.*?)(?: \[while running|$)", str(error), re.MULTILINE):
-            raise StorageError(found[1]) from error
+    except Exception as error:
+        if fault := faults.of(error):
+            raise fault from error
         raise
     seconds = {"build": round(time.monotonic() - started, 3), **seconds_by_stage(root.result)}
     return seconds, counted(root.result)

@@ -30,11 +30,12 @@ from pipelines.metrics.profile import timed
 from pipelines.placement import AudioPlacement, FramePlacement, Placement, to_bytes
 from pipelines.products import PLACEMENT, WORDS, Product, Stream
 from pipelines.records import Rejection
-from pipelines.storage import fetch
+from pipelines.steps.probe import check_vanished, holds
+from pipelines.storage.reading import Copy, changed, reading
 from pipelines.tasks import Heard, Hearing, Need, Piece, Task, Tasks, hearing_of, tasks_of
 from schemas.grid import Grid
 from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames
-from schemas.reasons import MediaError, Stage
+from schemas.reasons import MachineError, MediaError, Stage
 from schemas.selection.signals import SIGNALS
 from schemas.shard import ShardWriter
 from signals.registry import frame_transforms
@@ -103,16 +104,18 @@ class DecodeMedia(beam.DoFn):
         self._running: deque[_Running] = deque()
 
     def teardown(self) -> None:
+        for running in self._running:  # where the job fails: copies of ours
+            running.resources.close()
         shared_pool.release(self._limits)
         self._guard.close()
 
     def process(self, element: tuple[str, Iterable[Need]]) -> Iterator[Any]:
         """Starts this file; hands on the oldest one in work once enough run ahead of it."""
-        _, needs = element
+        sha256, needs = element
         for group in _still_and_moving(needs):
             hearing = hearing_of(group, self._products)
             seconds = sum(need.seconds for need in group)
-            self._start(_Running(group[0].uri, tasks_of(group), hearing, seconds))
+            self._start(_Running(group[0].uri, sha256, tasks_of(group), hearing, seconds))
         while self._enough_ahead():
             yield from self._finish()
 
@@ -130,9 +133,12 @@ class DecodeMedia(beam.DoFn):
 
     def _start(self, running: _Running) -> None:
         try:
-            path = running.resources.enter_context(fetch.local_copy(running.uri))
-            running.ticket = self._pool.submit(self._job(path, running.tasks, running.pieces))
+            running.copy = running.resources.enter_context(reading(running.uri))
+            if not holds(running.copy, running.sha256, self._cache, self._audio_track):
+                raise changed(running.uri)
+            running.ticket = self._pool.submit(self._job(running.copy.path, running.tasks, running.pieces))
         except MediaError as error:
+            check_vanished(error, running.uri)
             running.failure = error
         self._running.append(running)
 
@@ -167,9 +173,10 @@ class DecodeMedia(beam.DoFn):
             try:
                 if running.failure or running.ticket is None:
                     raise running.failure or AssertionError("a file neither started nor failed")
-                while (clip := _next(running.ticket)) is not None:
+                while (clip := running.next_clip()) is not None:
                     yield from self._clip(running, clip)
             except MediaError as error:
+                check_vanished(error, running.uri)
                 rejection = Rejection(Stage.DECODE, error.reason, error.detail)
                 self._progress.rejected()
                 for task in running.tasks.values():
@@ -177,7 +184,7 @@ class DecodeMedia(beam.DoFn):
                     self._progress.done(task.seconds)
                 if hearing := running.hearing:
                     if running.ticket and running.more_than_words:
-                        alone = _Running(running.uri, {}, hearing, hearing.seconds)
+                        alone = _Running(running.uri, running.sha256, {}, hearing, hearing.seconds)
                         self._start(alone)  # pictures that fail take no words with them
                     else:
                         yield from _outcomes(hearing.samples, rejection)
@@ -249,10 +256,12 @@ class _Running:
     """One file in work."""
 
     uri: str
+    sha256: str
     tasks: Tasks
     hearing: Hearing | None
     seconds: float
     resources: ExitStack = field(default_factory=ExitStack)
+    copy: Copy | None = None
     ticket: DecodeTicket | None = None
     failure: MediaError | None = None
 
@@ -261,11 +270,23 @@ class _Running:
         grids = self.hearing.pieces if self.hearing else ()
         self.pieces = {grid: Piece(self.hearing, at) for at, grid in enumerate(grids) if self.hearing}
 
+    def next_clip(self) -> DecodedClip | None:
+        """Of the file as it was probed: it must not have changed up to here. Time spent in waiting is time in
+        which the encoders starve.
 
-def _next(ticket: DecodeTicket) -> DecodedClip | None:
-    """Time spent here is time in which the encoders starve."""
-    with timed("wait for decoder"):
-        return next(ticket, None)
+        Raises:
+            MediaError, MachineError, StorageError.
+        """
+        assert self.ticket is not None
+        assert self.copy is not None
+        with timed("wait for decoder"):
+            try:
+                clip = next(self.ticket, None)
+            except (MediaError, MachineError):
+                self.copy.blame()
+                raise
+        self.copy.check()
+        return clip
 
 
 def _still_and_moving(needs: Iterable[Need]) -> list[list[Need]]:

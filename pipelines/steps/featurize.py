@@ -12,7 +12,8 @@ from decoders.cores import cores
 from decoders.processes.process import workers_at_work
 from featurizers.featurizer import Features, Featurizer
 from featurizers.registry import load
-from featurizers.running.model_handler import EncodingFailed, FeaturizerHandler
+from featurizers.running.failures import EncodingFailed
+from featurizers.running.model_handler import FeaturizerHandler
 from pipelines.metrics.profile import encoder_namespace, timed
 from pipelines.metrics.progress import Progress
 from pipelines.records import Rejection

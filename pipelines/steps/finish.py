@@ -18,7 +18,7 @@ from pipelines.states.commit import Changes, commit
 from pipelines.steps.corpus import KeyedRow
 from pipelines.steps.shards import Changed
 from schemas.manifest import InputRow
-from schemas.reasons import Reason
+from schemas.reasons import PASSING, Reason
 from schemas.rows import Row
 from schemas.state import State, shard_number
 
@@ -109,7 +109,7 @@ def _ledger_row(name: str, row: InputRow, outcomes: list[InputOutcome]) -> Row:
         "input": name,
         "id": row.id,
         "uris": list(row.uris),
-        "signature": row.signature,
+        "signature": "" if _passes(rejections, row) else row.signature,
         "status": "done" if keys else "filtered" if filtered else "rejected",
         **({"stage": None, "reason": None, "detail": lost} if keys else nowhere),
         "keys": keys,
@@ -117,6 +117,13 @@ def _ledger_row(name: str, row: InputRow, outcomes: list[InputOutcome]) -> Row:
         "remarks": _remarks(spans),
     }
     return account
+
+
+def _passes(rejections: Iterable[Rejection], row: InputRow) -> bool:
+    """Whether it is to be looked at again, whatever its files' versions: one was there when the inputs were
+    listed and was gone when it was read, or changed while it was read."""
+    reasons = {rejection.reason for rejection in rejections}
+    return bool(reasons & PASSING) and Reason.NOT_FOUND not in row.versions
 
 
 def _why(rejection: Rejection | None) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter
 
 from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
+from pipelines.errors import StorageError
 from pipelines.metrics.counters import count_isolation
 from pipelines.metrics.profile import timed
 from pipelines.metrics.progress import Progress
@@ -19,13 +21,16 @@ from pipelines.products import PROBE_VERSION
 from pipelines.records import Probed, Rejection
 from pipelines.storage import fetch
 from pipelines.storage.cache import Cache, memo_key
+from pipelines.storage.reading import Copy, changed, reading, stamp_of
 from schemas.digest import canonical_json
 from schemas.manifest import InputRow
-from schemas.reasons import MediaError, Stage
+from schemas.media import MediaInfo
+from schemas.reasons import MachineError, MediaError, Reason, Stage
 from storage import web
 
-MEMO_SUFFIX = "probe"
+MEMO_SUFFIX, STAMP = "probe", "stamp"
 _PROBED = TypeAdapter(Probed)
+Listed = tuple[str, str]  # a uri, and InputRow.versions' of it
 ProbedUri = tuple[str, Probed | Rejection]
 
 
@@ -53,14 +58,18 @@ class ProbeMedia(beam.PTransform):
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
         return (
             rows
-            | "Uris" >> beam.FlatMap(lambda row: row.uris).with_output_types(str)
+            | "Uris" >> beam.FlatMap(_uris).with_output_types(Listed)
             | "Each once" >> beam.Distinct()
             | "Spread" >> beam.Reshuffle()
             | "Probe" >> beam.ParDo(self._probe)
         )
 
 
-@beam.typehints.with_input_types(str)
+def _uris(row: InputRow) -> list[Listed]:
+    return list(zip(row.uris, row.versions or len(row.uris) * [""], strict=True))
+
+
+@beam.typehints.with_input_types(Listed)
 @beam.typehints.with_output_types(ProbedUri)
 class _Probe(beam.DoFn):
     """A memo of (uri, version) -> Probed keeps a second build from reading what did not change."""
@@ -93,24 +102,60 @@ class _Probe(beam.DoFn):
             self._pool.close()
         self._guard.close()
 
-    def process(self, uri: str) -> Iterator[ProbedUri]:
+    def process(self, element: Listed) -> Iterator[ProbedUri]:
+        uri, listed = element
         try:
-            memo = memo_key(uri, f"{PROBE_VERSION}{self._audio_track} {fetch.version(uri)}")
-            known = self._cache.find(memo, MEMO_SUFFIX)
-            if known is None:
-                probed = self._read(uri)
-                self._cache.put(memo, MEMO_SUFFIX, canonical_json(asdict(probed)))
-            else:
-                probed = read_memo(known)
+            version = fetch.version(uri)
+            if listed not in ("", version, stamp_of(uri), *Reason):
+                raise changed(uri)
+            yield uri, self._known(uri, version) or self._read(uri, version)
         except MediaError as error:
+            check_vanished(error, uri, listed)
             self._progress.rejected()
             yield uri, Rejection(Stage.PROBE, error.reason, error.detail)
-        else:
-            yield uri, probed
 
-    def _read(self, uri: str) -> Probed:
+    def _known(self, uri: str, version: str) -> Probed | None:
+        memo = self._cache.find(_memo(uri, version, self._audio_track), MEMO_SUFFIX)
+        if memo is None or (stamp := stamp_of(uri)) != json.loads(memo).get(STAMP, stamp):
+            return None
+        return read_memo(memo)
+
+    def _read(self, uri: str, version: str) -> Probed:
+        with timed("probe"), reading(uri, version) as copy:
+            probed = Probed(copy.sha256(), self._info(copy), Path(copy.path).stat().st_size)
+            memo = canonical_json({**asdict(probed), STAMP: copy.stamp})
+            self._cache.put(_memo(uri, version, self._audio_track), MEMO_SUFFIX, memo)
+            return probed
+
+    def _info(self, copy: Copy) -> MediaInfo:
         self._pool = self._pool or DecoderPool(1, self._limits)
-        with timed("probe"), fetch.local_copy(uri) as path:
-            return Probed(
-                fetch.sha256(path), self._pool.probe(path, self._audio_track), Path(path).stat().st_size
-            )
+        try:
+            info = self._pool.probe(copy.path, self._audio_track)
+        except (MediaError, MachineError):
+            copy.blame()
+            raise
+        copy.check()
+        return info
+
+
+def _memo(uri: str, version: str, audio_track: str) -> str:
+    return memo_key(uri, f"{PROBE_VERSION}{audio_track} {version}")
+
+
+def holds(copy: Copy, sha256: str, cache: Cache, audio_track: str) -> bool:
+    """Whether these are the bytes that were probed: by the probe's memo, or else by reading them."""
+    if copy.stamp and (memo := cache.find(_memo(copy.uri, copy.version, audio_track), MEMO_SUFFIX)):
+        known = json.loads(memo)
+        if known.get(STAMP) == copy.stamp:
+            return bool(known["sha256"] == sha256)
+    return copy.sha256() == sha256
+
+
+def check_vanished(error: MediaError, uri: str, listed: str = "") -> None:
+    """Raises:
+    StorageError: of a file that was there, its whole folder is gone.
+    """
+    if error.reason == Reason.NOT_FOUND != listed and fetch.vanished(uri):
+        raise StorageError(
+            f"{uri}: its folder was there and is not any more: is its disk mounted?"
+        ) from error

@@ -13,7 +13,8 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from featurizers.registry import load, load_transcriber
-from featurizers.running.model_handler import EXPECTED, failed, shared_encoder
+from featurizers.running.failures import EXPECTED, failed
+from featurizers.running.model_handler import shared_encoder
 from featurizers.running.sharing import THREADS
 from featurizers.whisper.description import Transcription
 from pipelines.build import Build
@@ -107,7 +108,8 @@ class FindWords(beam.DoFn):
                 return False, None
             transcript = listener.finish()
         except EXPECTED as error:
-            return True, Rejection(Stage.FEATURIZE, Reason.ENCODER_FAILED, failed(error).detail)
+            detail = failed(error, self._transcriber().encoder, waveform).detail
+            return True, Rejection(Stage.FEATURIZE, Reason.ENCODER_FAILED, detail)
         count(EXTRA_WINDOWS, transcript.extra_windows)
         self._cache.put(key, WORDS, transcript.to_bytes())
         return True, None

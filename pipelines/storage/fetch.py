@@ -1,14 +1,14 @@
-"""Bringing one source file to this machine's disk: plain paths, object stores, members of tars."""
+"""What a source file is: there or not, in which version, its bytes; plain paths, object stores, members of
+tars, cells of tables."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import stat
 import tarfile
-import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from errno import EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENOTDIR, ENXIO
 from pathlib import Path
 
 from pipelines.errors import StorageError
@@ -20,6 +20,15 @@ from storage import files
 from storage.errors import translated
 
 _READ_BYTES = 16 << 20
+_OF_THE_FILE = {
+    EINVAL,
+    EISDIR,
+    ELOOP,
+    ENAMETOOLONG,
+    ENOTDIR,
+    ENXIO,
+}  # what a disk says of a name, not of itself
+_STARTED = time.time()
 
 
 def version(uri: str) -> str:
@@ -28,7 +37,7 @@ def version(uri: str) -> str:
     Raises:
         MediaError: NOT_FOUND, UNREADABLE.
     """
-    with _as_media_errors(uri):
+    with as_media_errors(uri):
         path = _file_of(uri)
         if files.is_local(path):
             _regular_file(files.local_path(path))
@@ -52,35 +61,33 @@ def versions(uris: Iterable[str]) -> dict[str, str | MediaError]:
 def _version_of(uri: str, entry: files.Entry | OSError | StorageError) -> str:
     if isinstance(entry, StorageError):
         raise MediaError(Reason.UNREADABLE, str(entry)) from entry
-    with _as_media_errors(uri):
+    with as_media_errors(uri):
         if isinstance(entry, OSError):
             raise entry
         return entry.version
 
 
-@contextmanager
-def local_copy(uri: str) -> Iterator[str]:
-    """A path on this machine's disk with the file's bytes, valid inside the block.
+def download(uri: str, path: str) -> None:
+    """The bytes of what does not lie on a disk as a file of its own.
 
     Raises:
         MediaError: NOT_FOUND, UNREADABLE.
+        StorageError: the storage fails.
     """
-    if files.is_local(uri):
-        with _as_media_errors(uri):
-            _regular_file(files.local_path(uri))
-        yield files.local_path(uri)
-        return
-    with tempfile.TemporaryDirectory(prefix="favor-data-") as folder:
-        path = Path(folder) / "media"
-        with _as_media_errors(uri):
-            _download(uri, path)
-        yield str(path)
+    with as_media_errors(uri):
+        _download(uri, Path(path))
 
 
-def sha256(path: str) -> str:
-    """SHA-256, in hex, of a local file."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def vanished(uri: str, since: float = _STARTED) -> bool:
+    """Whether of a local file that is not there the folder is not there either, or is empty, as the place of
+    a disk that is not mounted is: not written to after `since`."""
+    if not files.is_local(_file_of(uri)):
+        return False
+    folder = Path(files.local_path(_file_of(uri))).parent
+    try:
+        return not any(folder.iterdir()) and folder.stat().st_mtime < since
+    except OSError:
+        return True
 
 
 def _file_of(uri: str) -> str:
@@ -123,17 +130,15 @@ def _download(uri: str, path: Path) -> None:
         raise tarfile.ReadError(f"{member.tar} ends inside {member.name}")
 
 
-def _regular_file(path: str) -> os.stat_result:
-    status = Path(path).stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError("not a regular file")
-    with Path(path).open("rb"):
-        return status
+def _regular_file(path: str) -> None:
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise MediaError(Reason.UNREADABLE, f"{path}: not a regular file")
+    Path(path).open("rb").close()
 
 
 @contextmanager
-def _as_media_errors(uri: str) -> Iterator[None]:
-    """A file that is not there or may not be read is the input's fault; a store that fails is not."""
+def as_media_errors(uri: str) -> Iterator[None]:
+    """A file that is not there or may not be read is the input's fault; a storage that fails is not."""
     try:
         with translated(uri):
             yield
@@ -144,7 +149,7 @@ def _as_media_errors(uri: str) -> Iterator[None]:
     except (PermissionError, tarfile.TarError) as error:
         raise MediaError(Reason.UNREADABLE, f"{uri}: {getattr(error, 'strerror', None) or error}") from error
     except StorageError as error:
-        if files.is_local(uri):  # not a regular file, a loop of links, a name too long
+        if getattr(error.__cause__, "errno", None) in _OF_THE_FILE:
             raise MediaError(Reason.UNREADABLE, str(error)) from error
         raise
     except ValueError as error:  # no Parquet file, a path with a NUL byte, a scheme that nobody knows

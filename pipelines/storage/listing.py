@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from pipelines.errors import StorageError, UsageError
+from pipelines.errors import UsageError
 from pipelines.storage.walk import Apart, Found, is_hidden, walk
 from storage import files
 
@@ -19,6 +19,10 @@ _WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 class SourceError(UsageError):
     """A SOURCE that cannot be used."""
+
+
+class MissingSourceError(SourceError):
+    """There is nothing."""
 
 
 def find(source: str, own: Sequence[str]) -> Iterator[Found]:
@@ -39,6 +43,8 @@ def find(source: str, own: Sequence[str]) -> Iterator[Found]:
         yield from _pattern(source, apart)
     else:
         _refuse(source, apart)
+        if not os.path.lexists(source):
+            raise MissingSourceError(f"{source}: no such file or folder")
         yield Found(files.absolute(source), Path(source).name, named=True)
 
 
@@ -70,7 +76,7 @@ def _folder(folder: str, apart: Apart) -> Iterator[Found]:
         found = True
         yield each
     if not found:
-        raise SourceError(f"{folder} holds no files: name a folder with media in it")
+        raise MissingSourceError(f"{folder} holds no files: name a folder with media in it")
 
 
 def _refuse(source: str, apart: Apart) -> None:
@@ -86,7 +92,7 @@ def _pattern(pattern: str, apart: Apart) -> Iterator[Found]:
     found = [each for each in walk(Path(top), apart, deepest) if matches.fullmatch(each.path)]
     found = [each for each in found if each.fault or Path(each.path).is_file()]
     if not found:
-        raise SourceError(
+        raise MissingSourceError(
             f"{pattern} matches no file: check the pattern (quote it, so that the shell leaves it be)"
         )
     fixed = Path(os.path.commonpath([Path(each.path).parent for each in found]))
@@ -110,14 +116,14 @@ def _remote(source: str, apart: Apart) -> Iterator[Found]:
     """An object, a pattern, or a prefix that ends in `/`."""
     try:
         paths = _found(source)
-    except (PermissionError, StorageError, ValueError) as error:
+    except (PermissionError, ValueError) as error:
         raise SourceError(f"{source} cannot be listed: {error}") from error
     prefix = place(source).rpartition("/")[0] + "/"
     searched = _fixed_part(source)[0] + "/"
     if paths != [source]:
         paths = [p for p in paths if not is_hidden(p.removeprefix(searched)) and not apart.holds(p)]
     if not paths:
-        raise SourceError(f"{source} matches nothing (a folder's address ends in /)")
+        raise MissingSourceError(f"{source} matches nothing (a folder's address ends in /)")
     named = not source.endswith("/") and (paths == [source] or _says_its_kind(source))
     for path in paths:
         yield Found(path, place(path).removeprefix(prefix), named)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from fnmatch import fnmatch
 from functools import cache
 from typing import IO
 
+from pipelines.errors import StorageError
 from pipelines.storage import unpack
-from pipelines.storage.listing import STANDARD_INPUT, SourceError, find, local
+from pipelines.storage.listing import STANDARD_INPUT, MissingSourceError, SourceError, find, local
 from pipelines.storage.manifests import MANIFESTS, Manifests, input_row, is_metadata, suffix_of
 from pipelines.storage.raw_tars import tar_rows
 from pipelines.storage.walk import Found
@@ -27,6 +29,7 @@ def read_sources(
     output: str,
     *,
     store: str = "",
+    known: Collection[str] = (),
     skip_bad_rows: bool = False,
     say: Callable[[str], object] = lambda line: None,
 ) -> Iterator[InputRow]:
@@ -34,19 +37,41 @@ def read_sources(
 
     Args:
         output, store: the corpus and its cache: what lies in them is no input.
+        known: names of inputs that the corpus holds.
         skip_bad_rows: a manifest's row that is wrong is an input that is refused, not an error.
         say: is told of what may be a mistake.
 
+    Args:
+        known: names of inputs that the corpus holds.
+
     Raises:
         SourceError, ManifestError: the latter after all sources are read, if only rows are wrong.
+        StorageError: a storage fails, or what the corpus holds is not there any more.
     """
     manifests = Manifests(skip_bad_rows, say)
     for source in sources:
         if source == STANDARD_INPUT:
             yield from manifests.read_stream(STANDARD_INPUT, _standard_input(), files.absolute("."))
         else:
-            yield from _source(local(source), (output, store), manifests)
+            try:
+                yield from _source(local(source), (output, store), manifests)
+            except MissingSourceError as error:
+                if _is_known(local(source), known):
+                    raise StorageError(
+                        f"{error}, and the corpus holds of it: is its storage there?"
+                    ) from error
+                raise
     manifests.raise_for_rows()
+
+
+def _is_known(source: str, known: Collection[str]) -> bool:
+    """Whether inputs of a SOURCE are among these: itself, what lies below it, in it, or fits it."""
+    whole = files.absolute(source) if files.is_local(source) else source
+    begins = (whole.rstrip("/") + "/", whole + ":")
+    return any(
+        name == whole or name.startswith(begins) or name.endswith("::" + whole) or fnmatch(name, whole)
+        for name in known
+    )
 
 
 def _source(source: str, own: Sequence[str], manifests: Manifests) -> Iterator[InputRow]:

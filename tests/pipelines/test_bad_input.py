@@ -93,14 +93,8 @@ def test_a_file_named_on_the_command_line_may_have_magic_in_its_name(media, feat
 
 def test_all_bad_is_exit_1(tmp_path, features) -> None:
     (tmp_path / "empty.mp4").touch()
-    command = [
-        "build",
-        str(tmp_path / "empty.mp4"),
-        str(tmp_path / "gone.mp4"),
-        "--output",
-        str(tmp_path / "o"),
-    ]
-    assert main([*command, *features]) == 1
+    table = manifest(tmp_path / "m.jsonl", {"media": "empty.mp4"}, {"media": "gone.mp4"})
+    assert main(["build", str(table), "--output", str(tmp_path / "o"), *features]) == 1
     assert len(ledger(tmp_path / "o")) == 2
 
 

@@ -110,7 +110,7 @@ def test_a_full_disk_is_one_line(clips, features, tmp_path, monkeypatch, capsys)
 
     monkeypatch.setattr(disk, "_open_locked", full)
     command = ["build", str(clips / "clip0.mp4"), "--output", str(tmp_path / "o"), *features]
-    assert main(command) == 1
+    assert main(command) == 3
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("favor-data:")]
     assert len(error) == 1
     assert "cannot be written: No space left on device; what is done is kept" in error[0]

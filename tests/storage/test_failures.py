@@ -61,6 +61,27 @@ def test_a_store_that_cannot_be_reached_ends_in_one_line_in_time(s3, hasty, monk
     assert time.monotonic() - began < 8
 
 
+def test_a_store_that_is_waited_for_is_said_and_the_next_request_waits_less(
+    s3, door, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr(objects, "PATIENCE_S", 6.0)
+    monkeypatch.setattr(objects, "_given_up", float("-inf"))
+    door.fails = lambda n: True
+    took = []
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(StorageError):
+            files.read_bytes(URI)
+        took.append(time.monotonic() - began)
+    assert took[1] < took[0] / 2
+    said = [record.getMessage() for record in caplog.records if record.name == "storage.objects"]
+    assert len(said) == 1
+    assert "trying for another" in said[0]
+    door.fails = lambda n: False
+    files.put(URI, b"")
+    assert objects._given_up == float("-inf")
+
+
 def test_a_lost_answer_does_not_lose_the_commit(s3, door) -> None:
     """The store did it, and the answer came as a 500: the repeated request finds its own content."""
     inner = door.inner

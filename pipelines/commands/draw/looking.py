@@ -15,7 +15,7 @@ from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
 from decoders.processes.worker import DecodeJob
 from pipelines.keep import jpeg
-from pipelines.storage import fetch
+from pipelines.storage.reading import reading
 from report.sheet import Medium
 from schemas.grid import FrameAt, Grid, Span
 from schemas.media import ClipRequest, DecodedClip
@@ -112,13 +112,13 @@ class Looker:
         image, audio = modality == "image", modality == "audio"
         grid = Grid(Span(row["start_ns"], row["end_ns"]), self._frame_at)
         try:
-            with fetch.local_copy(uri) as path:
-                if fetch.sha256(path) != digest:
+            with reading(uri) as copy:
+                if copy.sha256() != digest:
                     return f"{uri} has other bytes now than when it was built: its {modality} is not shown."
                 request = ClipRequest(
                     Grid(Span(0, grid.span.duration_ns)) if image else grid, not audio, audio
                 )
-                return self._decode(str(Path(path).absolute()), request, image)
+                return self._decode(str(Path(copy.path).absolute()), request, image)
         except MediaError as error:
             return f"{uri} cannot be had here ({error}): its {modality} is not shown."
 

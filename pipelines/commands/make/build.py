@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -11,7 +14,7 @@ from featurizers.errors import ModelUnavailable
 from featurizers.registry import resolve
 from pipelines.build import prepare
 from pipelines.changes import read_ledger
-from pipelines.commands import options
+from pipelines.commands import options, stopping
 from pipelines.commands.make.progress_bar import ProgressBar
 from pipelines.commands.make.summary import bytes_text, summarize
 from pipelines.errors import StorageError, UsageError
@@ -21,11 +24,13 @@ from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings, settings
 from pipelines.storage.beam_options import adopt
 from schemas.manifest import ManifestError
+from schemas.reasons import MachineError
 from storage import web
 
 
 def run(argv: Sequence[str]) -> int:
-    """Exit status: 0 all accounted for and a sample written, 1 none written or a storage that fails.
+    """Exit status: 0 all accounted for and a sample written, 1 none written, 3 the storage or the machine
+    failed (or we did), 4 more rejected than `--max-rejected`.
 
     Raises:
         UsageError: what the user gave cannot be used.
@@ -34,24 +39,40 @@ def run(argv: Sequence[str]) -> int:
         asked, beams = options.parse(argv)
         if asked.dry_run:
             return _rehearse(asked, beams)
-        if not asked.quiet:
-            for line in _fetched_first(asked):
-                print(f"favor-data: {line}", file=sys.stderr)
+        for line in _fetched_first(asked):
+            print(f"favor-data: {line}", file=sys.stderr)
         done = launch(asked, beams, warn=options.warn, bar=None if asked.quiet else ProgressBar)
-    except StorageError as error:
+    except (StorageError, MachineError) as error:
         print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
               file=sys.stderr)  # fmt: skip
-        return 1
+        return 3
     except (ManifestError, ModelUnavailable) as error:
         raise UsageError(str(error)) from error
+    except (UsageError, ModuleNotFoundError, BrokenPipeError):
+        raise
+    except Exception:  # loud, and told from a build that found no sample
+        if stopping.received():
+            raise
+        traceback.print_exc()
+        print("favor-data: a bug, or a runner that failed; no input is settled by it", file=sys.stderr)
+        return 3
     ledger = [row for name, row in read_ledger(done.output, done.state).items() if name in done.named]
     if done.state is not None and not asked.quiet:
         print(summarize(done.output, done.state, ledger, done.seconds, isolation(done.counters)))
+    return _status(ledger, asked.max_rejected)
+
+
+def _status(ledger: Sequence[Mapping[str, Any]], max_rejected: float | None) -> int:
+    if max_rejected is not None and (too_many := _too_many(ledger, max_rejected)):
+        print(f"favor-data: {too_many}", file=sys.stderr)
+        return 4
     return 0 if any(row["status"] in ("done", "filtered") for row in ledger) else 1
 
 
 def _fetched_first(asked: Settings) -> Iterator[str]:
-    """Weights that are not here: how much, and where to."""
+    """Weights that are not here: how much, and where to; nothing of a quiet build."""
+    if asked.quiet:
+        return
     defaults = settings(output=asked.output).columns() if not asked.accelerator else {}
     for column, spec in asked.columns().items():
         described = resolve(column, spec, device=asked.device, gpu_workers=asked.accelerator is not None)
@@ -59,6 +80,24 @@ def _fetched_first(asked: Settings) -> Iterator[str]:
             size = bytes_text(missing.size) if missing.size else "its weights"
             default = f" (the default: --{column} names another)" if defaults.get(column) == spec else ""
             yield f"{spec}{default}: {size} will be fetched into {missing.into} first"
+
+
+def _too_many(ledger: Sequence[Mapping[str, Any]], most: float) -> str:
+    """What is to be said where a larger share of the inputs than `most` was rejected; a film of which some
+    spans are lost counts by their share."""
+    reasons: Counter[str] = Counter()
+    lost = 0.0
+    for row in ledger:
+        gone = [span["reason"] for span in row["outcomes"] if span["reason"]]
+        reasons.update([row["reason"]] if row["status"] == "rejected" else set(gone))
+        lost += 1 if row["status"] == "rejected" else len(gone) / max(1, len(row["outcomes"]))
+    if not ledger or lost <= most * len(ledger):
+        return ""
+    said = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    return (
+        f"{100 * lost / len(ledger):.3g} % of {len(ledger)} inputs were rejected, more than --max-rejected "
+        f"{100 * most:.3g}% ({said}); the rest is committed"
+    )
 
 
 def _rehearse(asked: Settings, beams: PipelineOptions) -> int:

@@ -40,10 +40,12 @@ class ProgressBar:
         self._thread.start()
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         self._bar.close()
+        if error is not None and self._told["planned"]:
+            error.add_note("{done:.0f} of {planned:.0f} media-seconds are done".format(**self._told))
 
     def waits_for(self) -> str:
         """In a few words."""

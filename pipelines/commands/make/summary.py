@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -31,8 +32,13 @@ def summarize(
     rejected = [row for row in ledger if row["status"] == "rejected"]
     filtered = [row for row in ledger if row["status"] == "filtered"]
     done = len(ledger) - len(rejected) - len(filtered)
+    in_part = [row for row in ledger if row["status"] == "done" and row["detail"]]
+    parts = f" ({len(in_part)} in part)" if in_part else ""
+    remarks = Counter[str]()
+    for row in ledger:
+        remarks.update({remark["remark"]: remark["count"] for remark in row["remarks"]})
     lines = [
-        ("inputs", f"{len(ledger)}: {done} done, {len(rejected)} rejected{_filtered(filtered)}"),
+        ("inputs", f"{len(ledger)}: {done} done{parts}, {len(rejected)} rejected{_filtered(filtered)}"),
         ("samples", f"{samples}, {counts['shards']} shards, {bytes_text(counts['bytes'])}"),
         ("media", f"{state.media_seconds:.1f} s in the corpus"),
         ("time", _time(profile)),
@@ -42,12 +48,17 @@ def summarize(
     for name, column in sorted(state.columns.items()):
         untrained = ", UNTRAINED" if column.untrained else ""
         lines.append((name, f"{column.kind} {column.model}, {column.dtype}{untrained}"))
+    if remarks:
+        lines.append(("remarks", ", ".join(f"{name} {count}" for name, count in sorted(remarks.items()))))
     lines.append(("corpus", output))
     table = [f"  {name:<10}{text}" for name, text in lines]
-    for row in rejected[:_SHOWN]:
-        table.append(f"  rejected  {PurePath(row['input']).name}: {row['reason']}: {row['detail']}")
-    if len(rejected) > _SHOWN:
-        table.append(f"  … and {len(rejected) - _SHOWN} more in ledger.parquet")
+    told = [
+        f"  rejected  {PurePath(row['input']).name}: {row['reason']}: {row['detail']}" for row in rejected
+    ]
+    told += [f"  in part   {PurePath(row['input']).name}: {row['detail']}" for row in in_part]
+    table += told[:_SHOWN]
+    if len(told) > _SHOWN:
+        table.append(f"  … and {len(told) - _SHOWN} more in ledger.parquet")
     return "\n".join(table)
 
 

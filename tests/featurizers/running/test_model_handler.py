@@ -8,7 +8,8 @@ from apache_beam.testing.util import assert_that
 
 from featurizers.featurizer import Features
 from featurizers.registry import load, resolve
-from featurizers.running.model_handler import EncodingFailed, FeaturizerHandler, encode_each, shared_encoder
+from featurizers.running.failures import EncodingFailed, encode_each
+from featurizers.running.model_handler import FeaturizerHandler, shared_encoder
 
 
 def frames(n, seed=0, side=48):

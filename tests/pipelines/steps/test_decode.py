@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,8 +45,9 @@ def test_a_file_gives_its_spans_frames_and_a_broken_one_an_outcome(
         return Need(sample, str(uri), content, Stream.FRAMES, grid, products.of(Stream.FRAMES), 1.0)
 
     talk = media / "talk.mp4"
-    needs = [("a" * 64, need("first", talk, 0)), ("a" * 64, need("second", talk, 1))]
-    needs.append(("b" * 64, need("broken", broken, 0)))
+    known, unknown = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (talk, broken))
+    needs = [(known, need("first", talk, 0)), (known, need("second", talk, 1))]
+    needs += [(unknown, need("broken", broken, 0)), ("0" * 64, need("another", talk, 2))]
 
     def frames(inputs: list[tuple[Slot, Any]]) -> None:
         assert sorted(slot.samples for slot, _ in inputs) == [("first",), ("second",)]
@@ -57,7 +59,12 @@ def test_a_file_gives_its_spans_frames_and_a_broken_one_an_outcome(
         decoded = pipeline | beam.Create(needs) | beam.GroupByKey() | DecodeMedia.step(build)
         assert_that(decoded["clip"], frames, label="frames")
         named = decoded[OUTCOMES] | beam.MapTuple(_reason)
-        outcomes = [("first", None), ("second", None), ("broken", (Stage.DECODE, Reason.NOT_MEDIA))]
+        outcomes: list[Any] = [
+            ("first", None),
+            ("second", None),
+            ("broken", (Stage.DECODE, Reason.NOT_MEDIA)),
+        ]
+        outcomes.append(("another", (Stage.DECODE, Reason.CHANGED)))  # not the bytes that were probed
         assert_that(named, equal_to(outcomes), label="outcomes")
     placement = products.of(Stream.FRAMES)[0]
     assert placement.name == PLACEMENT

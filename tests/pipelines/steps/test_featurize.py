@@ -4,7 +4,7 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from featurizers.featurizer import Features
 from featurizers.registry import load, resolve
-from featurizers.running.model_handler import EncodingFailed
+from featurizers.running.failures import EncodingFailed
 from pipelines.metrics.progress import Progress
 from pipelines.placement import AudioPlacement, FramePlacement
 from pipelines.records import Rejection

@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import apache_beam as beam
@@ -7,7 +8,6 @@ from decoders.limits import Limits
 from pipelines.records import Probed, Rejection
 from pipelines.steps.probe import ProbeMedia
 from pipelines.storage.cache import Cache
-from pipelines.storage.fetch import sha256
 from schemas.manifest import InputRow
 from schemas.reasons import Reason, Stage
 
@@ -25,7 +25,7 @@ def test_each_file_is_probed_once_however_many_rows_name_it(
     def check(found: list[tuple[str, Probed | Rejection]]) -> None:
         assert sorted(uri for uri, _ in found) == sorted([talk, broken, absent])
         probes = dict(found)
-        assert probes[talk].sha256 == sha256(talk)
+        assert probes[talk].sha256 == hashlib.sha256(Path(talk).read_bytes()).hexdigest()
         assert (probes[talk].info.video.width, probes[talk].info.audio.channels) == (160, 1)
         assert (probes[broken].stage, probes[broken].reason) == (Stage.PROBE, Reason.NOT_MEDIA)
         assert probes[absent].reason == Reason.NOT_FOUND
