@@ -36,6 +36,8 @@ def test_a_file_gives_its_spans_frames_and_a_broken_one_an_outcome(
         audio_track="",
         limits=Limits(),
         progress=Progress(None),
+        hosts=None,
+        first_channel=False,
         hints={},
     )
 
