@@ -49,12 +49,12 @@ def find(source: str, own: Sequence[str]) -> Iterator[Found]:
 
 
 def local(uri: str) -> str:
-    """A path of this machine without `file://` and its escapes, or `~`; any other uri as it is."""
+    """A path of this machine without `file://` and its escapes, or `~/`; any other uri as it is."""
     if files.scheme(uri) == "file":
         path = files.local_path(uri).removeprefix("localhost")
         plain = unquote(path)
         return path if plain != path and Path(path).exists() else plain
-    return os.path.expanduser(uri) if uri.startswith("~") and files.is_local(uri) else uri  # noqa: PTH111
+    return str(Path.home()) + uri[1:] if uri == "~" or uri.startswith("~/") else uri
 
 
 def spelled(source: str) -> str:

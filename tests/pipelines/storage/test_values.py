@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from io import BytesIO
 from typing import Any
 
@@ -305,3 +306,32 @@ def test_a_row_of_a_pipeline_may_hold_numpys_numbers() -> None:
     row = manifest_row("here", {"media": "x", "start": np.float32(1.5), "n": np.int64(7), "v": np.zeros(2)})
     made = carry("here", row)
     assert (made.start_ns, made.metadata) == (1_500_000_000, {"n": 7, "v": [0.0, 0.0]})
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "txt", "parquet"])
+def test_more_rows_take_no_more_memory(form: str) -> None:
+    peaks = []
+    for count in (4_000, 16_000):
+        content = BytesIO(many(form, count))
+        tracemalloc.start()
+        assert sum(1 for _ in manifest_rows(f"m.{form}", content)) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0] + 100_000, peaks
+
+
+def many(form: str, count: int) -> bytes:
+    rows = [{"media": f"{number}.mp4", "start": number, "note": "n" * 20} for number in range(count)]
+    if form == "parquet":
+        buffer = BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows), buffer, row_group_size=2_000)
+        return buffer.getvalue()
+    if form in ("jsonl", "json"):
+        lines = map(json.dumps, rows)
+        return ("\n".join(lines) if form == "jsonl" else f"[{','.join(lines)}]").encode()
+    if form == "txt":
+        return "\n".join(row["media"] for row in rows).encode()
+    between = "," if form == "csv" else "\t"
+    return "\n".join(
+        [between.join(rows[0]), *(between.join(map(str, row.values())) for row in rows)]
+    ).encode()
