@@ -34,10 +34,3 @@ def write(path: Path | None, lines: Iterable[Line]) -> None:
 def read(path: Path) -> list[Line]:
     """Inverse of `write`."""
     return [Line(**line) for line in json.loads(path.read_text(encoding="utf-8"))]
-
-
-def seconds_of_build(output: Path) -> dict[str, float]:
-    """By stage, "build" for all of it, as the corpus's newest build noted them."""
-    newest = max((output / "builds").glob("*.json"))
-    seconds: dict[str, float] = json.loads(newest.read_text(encoding="utf-8"))["seconds"]
-    return seconds
