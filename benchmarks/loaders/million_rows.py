@@ -78,6 +78,7 @@ def _go_to_the_end(loader: CorpusLoader, steps: int, step_s: float) -> float:
     Returns:
         Seconds a step, of the second half.
     """
+    next(iter(loader))  # an epoch that has not begun has no phase to be moved on
     state = loader.state_dict()
     state["phases"] = [{**phase, "steps": len(loader) - steps} for phase in state["phases"]]
     loader.load_state_dict(state)
