@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,21 +47,26 @@ def prune(output: str, dry_run: bool = False) -> Pruned:
         UsageError: no corpus, a build is at work, or a kept state holds an input that was taken out.
         StorageError.
     """
+    if present_state(output) is None:
+        raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
     for _ in range(_TRIES):
-        with suppress(ConflictError, MissingPartError):
-            own = files.staging_path(output)
-            with nullcontext() if dry_run else files.scratch(own, [b"prune"]):
-                found = _prune(output, dry_run, own)
-            files.sweep(output)
-            return found
+        own = files.staging_path(output)
+        try:
+            with suppress(ConflictError, MissingPartError), _lease(own, dry_run):
+                return _prune(output, dry_run, own)
+        finally:
+            files.sweep(output)  # the empty folder of what is being written
     raise UsageError(f"builds commit into {output} all the time: wait for their end")
+
+
+def _lease(own: str, dry_run: bool) -> AbstractContextManager[None]:
+    return nullcontext() if dry_run else files.scratch(own, [b"prune"])
 
 
 def _prune(output: str, dry_run: bool, own: str) -> Pruned:
     """As `prune`; raises ConflictError and MissingPartError too, where a build commits meanwhile."""
     state = present_state(output)
-    if state is None:
-        raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
+    assert state is not None
     if at_work(output, [own]):
         raise UsageError(f"a build is at work on {output}: wait for its end")
     parts = Parts(output)
