@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
@@ -100,18 +101,21 @@ class Folder:
         given = [str(source) for source in sources] or [str(self.path / "manifest.jsonl")]
         command = ["build", *given, "--output", str(output), "--whisper", "none", "--clip", self.clip]
         assert main([*command, "--clip-tokens", "cls", "--dtype", "float32", "--keep", "audio"]) == 0
+        said = pq.read_table(output / "conversations.parquet").to_pylist()
         items: dict[str, Item] = {}
         for shard in sorted(output.glob("shards/*.tar")):
             with tarfile.open(shard) as tar:
                 for member in tar:
                     if member.name.endswith(".json"):
-                        items |= self._items(json.load(tar.extractfile(member)))
+                        record = json.load(tar.extractfile(member))
+                        items |= self._items(record, [row for row in said if row["key"] == record["key"]])
         return items
 
-    def _items(self, record: dict[str, Any]) -> dict[str, Item]:
-        talks = [[(turn["from"], turn["value"]) for turn in talk] for talk in record["conversations"]]
+    def _items(self, record: dict[str, Any], said: list[dict[str, Any]]) -> dict[str, Item]:
+        numbered = {row["number"]: row["turns"] for row in said if row["number"] is not None}
+        talks = [[(turn["from"], turn["value"]) for turn in numbered[number]] for number in sorted(numbered)]
         media = {name: self.made.get(source["sha256"], "?") for name, source in record["media"].items()}
-        rows = record["metadata"].get("rows") or [{"id": record["id"], **record["metadata"]}]
+        rows = [{"id": row["id"], **json.loads(row["metadata"])} for row in said]
         return {row["id"]: Item(talks, row, record["span"], media) for row in rows}
 
 

@@ -169,9 +169,9 @@ def _faults_of_shard(
 
 def _opened(stack: ExitStack, output: str, shard: str, kept: bool) -> IO[bytes] | None:
     """A shard of a kept state lies in its place, until it is moved."""
-    for folder in ("", KEPT) if kept else ("",):
+    for name in (shard, f"{KEPT}/{shard}") if kept else (shard,):
         with suppress(FileNotFoundError):
-            return stack.enter_context(files.open_read(files.join(output, folder, *shard.split("/"))))
+            return stack.enter_context(files.open_read(files.join(output, *name.split("/"))))
     return None
 
 

@@ -11,11 +11,14 @@ from datasets import Audio, Dataset, Image
 
 from pipelines.commands.command import main
 
+from ..conftest import annotated
+
 TALK = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "This."}]
 
 
 def described(output: Path, read_samples) -> dict[str, dict]:
-    return {name: json.loads(members["json"]) for name, members in read_samples(output).items()}
+    samples = read_samples(output)
+    return {name: json.loads(members["json"]) | annotated(members) for name, members in samples.items()}
 
 
 def test_llavas_list(media, features, read_samples, tmp_path) -> None:
