@@ -113,7 +113,6 @@ PLANTS: dict[str, Plant] = {
     "a column too many": lambda o: stray(o / "columns" / "other" / "000099.tar"),
     "a table too many": lambda o: stray(o / "tables" / "index-0123456789abcdef.parquet"),
     "an old state": lambda o: shutil.copy(one(o, "states/*.json"), o / "states" / "000001.json"),
-    "a claim": lambda o: stray(o / "claims" / "base-000099"),
     "no index": lambda o: (o / "index.parquet").unlink(),
     "no ledger": lambda o: (o / "ledger.parquet").unlink(),
     "an index that is none": lambda o: garble(o / "index.parquet"),
