@@ -109,7 +109,7 @@ def test_a_full_disk_is_one_line(clips, features, tmp_path, monkeypatch, capsys)
         return open("/dev/full", "wb") if "cache" in path else opened(path)  # noqa: PTH123
 
     monkeypatch.setattr(disk, "_open_locked", full)
-    command = ["build", str(clips / "clip0.mp4"), "--output", str(tmp_path / "o"), *features]
+    command = ["build", str(clips / "clip0.mp4"), "--output", str(tmp_path / "o"), *features, "--quiet"]
     assert main(command) == 3
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("favor-data:")]
     assert len(error) == 1

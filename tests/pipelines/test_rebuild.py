@@ -33,7 +33,7 @@ def work(monkeypatch) -> dict[str, int]:
         monkeypatch.setattr(owner, method, wrapper)
 
     counted(DecodeMedia, "_start", "files")
-    counted(WriteFeatures, "_store", "features")
+    counted(WriteFeatures, "_put", "features")
     return count
 
 

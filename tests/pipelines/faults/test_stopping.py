@@ -44,7 +44,17 @@ def test_a_build_that_is_stopped_says_so_in_one_line(
     number: signal.Signals, films: Path, features: list[str], tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    command = [sys.executable, "-m", "pipelines", "build", str(films), "--output", str(output), *features]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines",
+        "build",
+        str(films),
+        "--output",
+        str(output),
+        *features,
+        "--quiet",
+    ]
     build = subprocess.Popen(
         [*command, "--clip-seconds", "1"], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
