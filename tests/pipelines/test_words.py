@@ -104,17 +104,17 @@ def test_other_spans_of_a_file_that_was_heard_take_their_words_from_the_cache(
 
 def test_pictures_that_fail_half_way_take_no_words_with_them(reading, clip, tmp_path, monkeypatch) -> None:
     """The sound is decoded by itself, and the span before keeps its words."""
-    plain = decode._next
-    taken: list[str] = []
+    plain = decode._Running.next_clip
+    taken: list[object] = []
 
-    def crashing(ticket):
-        if any(request.frames for request in ticket.job.requests):
+    def crashing(running):
+        if any(request.frames for request in running.ticket.job.requests):
             if taken:
                 raise MediaError(Reason.DECODER_CRASHED, "signal 11")
-            taken.append(ticket)
-        return plain(ticket)
+            taken.append(running)
+        return plain(running)
 
-    monkeypatch.setattr(decode, "_next", crashing)
+    monkeypatch.setattr(decode._Running, "next_clip", crashing)
     output = tmp_path / "out"
     models = ["--whisper", WHISPER, "--clip", clip, "--dtype", "float32", "--transcribe"]
     assert main(["build", str(reading), "--output", str(output), *models, "--clip-seconds", "5"]) == 0
