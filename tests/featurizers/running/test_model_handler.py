@@ -31,7 +31,7 @@ def test_run_inference_keeps_keys_and_survives_one_bad_element(featurizer):
         found = dict(results)
         assert found.keys() == {*wanted, "bad"}
         assert isinstance(found["bad"], EncodingFailed)
-        assert "uint8 [n, 48, 48, 3]" in found["bad"].detail
+        assert "[n, 48, 48, 3], not uint8 [2, 50, 50, 3]" in found["bad"].detail
         for key, array in wanted.items():
             assert isinstance(found[key], Features)
             np.testing.assert_array_equal(found[key].array, array)
