@@ -154,7 +154,7 @@ def test_changed_annotations_rewrite_only_the_shard_they_touch(
     tars = {name for name in set(after) - set(before) if name.endswith(".tar")}
     assert len(tars) == 1
     [annotations] = tars
-    assert annotations.startswith("columns/annotations/000000-")
+    assert annotations.startswith("columns/annotations/000000.")
     assert b"That." in after[annotations]
     assert not any(b"This." in data for data in after.values())
     for name, data in before.items():
