@@ -6,7 +6,6 @@ import json
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -35,12 +34,12 @@ def is_version_1(output: str) -> bool:
     """
     if latest_number(output):
         return False
-    with suppress(FileNotFoundError):
-        said = files.read_bytes(files.join(output, CORPUS_NAME))
-        if b'"state":' in said:
-            raise UsageError(f"{output}: the folder {STATES}/ is gone, and nothing else names what is there")
-        return True
-    return False
+    path = files.join(output, CORPUS_NAME)
+    if not files.exists(path):  # also where OUT lies below a file
+        return False
+    if b'"state":' in files.read_bytes(path):
+        raise UsageError(f"{output}: the folder {STATES}/ is gone, and nothing else names what is there")
+    return True
 
 
 def migrate(output: str, products: Iterable[str]) -> State:

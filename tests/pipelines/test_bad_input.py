@@ -168,6 +168,4 @@ def test_the_command_itself_prints_no_traceback(tmp_path) -> None:
     ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert ended.stderr.strip().splitlines() == [
-        "favor-data: unknown option --frob (--help lists the options)"
-    ]
+    assert ended.stderr.strip().splitlines() == ["favor-data: unknown option --frob (--help lists them)"]
