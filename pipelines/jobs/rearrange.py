@@ -4,6 +4,7 @@ Each is a build of nothing, so that it commits, resumes and gives way to rivals 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,8 +17,12 @@ from pipelines.jobs.launch import Job
 from pipelines.metrics.progress import Progress
 from pipelines.products import PLACEMENT, WORDS, products_of_build
 from pipelines.settings import clip_length
+from pipelines.settle import Around, settle
+from pipelines.states.parts import Parts
+from pipelines.steps.pack import packed
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
+from schemas.sample import SAMPLE_VERSION
 from schemas.state import ANNOTATIONS, BASE, State
 from storage import files
 
@@ -33,6 +38,18 @@ def corpus_state(output: str) -> State:
     state = present_state(output)
     if state is None:
         raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
+    return state
+
+
+def settled(output: str) -> State:
+    """The present state, with everything around it in order: what a killed command left is swept.
+
+    Raises:
+        UsageError: there is no corpus.
+    """
+    state = corpus_state(output)
+    products = products_of_build(state.columns, state.options)
+    settle(Around(output, Cache(files.join(output, CACHE_NAME)), products, None), {})
     return state
 
 
@@ -78,7 +95,21 @@ def packing(output: str) -> Job:
     build = _standing(output, state)
     names = {product.name for product in build.products.all} - {PLACEMENT}
     layers = {BASE: sorted(names), ANNOTATIONS: []}
-    return _job(replace(build, facts=replace(build.facts, layers=layers), anew=True), bool(state.index))
+    build = replace(build, facts=replace(build.facts, layers=layers), anew=True)
+    return _job(build, layers != state.layers or not _is_packed(output, state, build.shard_bytes))
+
+
+def _is_packed(output: str, state: State, shard_bytes: int) -> bool:
+    """Whether packing would put the same samples together again: so twice is once."""
+    parts, lying = Parts(output), defaultdict(list)
+    slices = []
+    for row in (row for part in state.index for row in parts.index(part)):
+        slices.append((row["members"], row["key"], row["size"]))
+        lying[row["shard"]].append(row["key"])
+        if row["record"] < SAMPLE_VERSION:
+            return False
+    wanted = sorted(sorted(keys) for keys in packed(slices, shard_bytes, 0).values())
+    return wanted == sorted(sorted(keys) for keys in lying.values())
 
 
 def dropping(output: str, column: str) -> Job:

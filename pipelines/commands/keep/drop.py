@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pipelines.commands import options
 from pipelines.commands.make.summary import held_text
 from pipelines.commands.parser import Parser
+from pipelines.errors import UsageError
 from pipelines.jobs.launch import carry_out
-from pipelines.jobs.rearrange import dropping
+from pipelines.jobs.rearrange import dropping, settled
 from pipelines.storage.beam_options import adopt
 from storage import files
 
@@ -26,7 +27,11 @@ def run(argv: Sequence[str]) -> int:
     arguments, beams = options.parse_with_beam(parser, argv)
     adopt(beams, options.warn)
     output = files.absolute(arguments.corpus)
-    done = carry_out(lambda: dropping(output, arguments.column), beams, options.warn)
+    try:
+        done = carry_out(lambda: dropping(output, arguments.column), beams, options.warn)
+    except UsageError:
+        settled(output)  # the last one may have been killed after its commit
+        raise
     if done.state is not None:
         print(f"{output}: {held_text(done.state)}")
     return 0

@@ -6,13 +6,9 @@ from collections.abc import Sequence
 
 from pipelines.commands import options
 from pipelines.commands.parser import Parser
-from pipelines.jobs.rearrange import corpus_state
-from pipelines.products import products_of_build
-from pipelines.settle import Around, settle
+from pipelines.jobs.rearrange import settled
 from pipelines.states.migrate import is_version_1
 from pipelines.storage.beam_options import adopt
-from pipelines.storage.cache import Cache
-from schemas.corpus import CACHE_NAME
 from storage import files
 
 
@@ -32,8 +28,6 @@ def run(argv: Sequence[str]) -> int:
     adopt(beams, options.warn)
     output = files.absolute(arguments.corpus)
     old = is_version_1(output)
-    state = corpus_state(output)
-    products = products_of_build(state.columns, state.options)
-    settle(Around(output, Cache(files.join(output, CACHE_NAME)), products, None), {})
+    state = settled(output)
     print(f"{output}: {'is of version 2 now' if old else 'was of version 2 already'}, state {state.state}")
     return 0

@@ -226,3 +226,16 @@ def test_a_missing_shard_is_made_again(output, build, files, capsys) -> None:
     assert sound(output)
     after = files(output)
     assert sorted(Path(name).suffix for name in after) == sorted(Path(name).suffix for name in before)
+
+
+def test_pack_twice_is_once_and_a_drop_again_says_so(output, build, files, capsys, clip) -> None:
+    assert main([*build, "--encode", f"other=clip:{clip}"]) == 0
+    assert main(["pack", str(output)]) == 0
+    once = files(output)
+    assert main(["pack", str(output)]) == 0
+    assert files(output) == once
+    assert main(["drop", str(output), "--column", "other"]) == 0
+    dropped = files(output)
+    (output / "index.parquet").unlink()  # as a drop that was killed after its commit leaves it
+    assert main(["drop", str(output), "--column", "other"]) == 2
+    assert files(output) == dropped
