@@ -2,9 +2,9 @@
 
     python -m benchmarks.kills.points --write docs/reliability.md
 
-A command runs once, and the folder is copied before each of its writes: that is what SIGKILL leaves there
-(tests/pipelines/kills holds it against real ones). Points that leave the same, but for unfinished files, are
-gone on from once, from the one with most of those.
+A command runs once, and the folder is copied before each of its writes: that is what SIGKILL leaves
+there. Points that leave the same, but for unfinished files, are gone on from once, from the one with most of
+those.
 """
 
 from __future__ import annotations

@@ -28,8 +28,10 @@ from pipelines.settings import (
     size,
     sound_track,
 )
+from pipelines.storage.beam_options import adopt
 from pipelines.storage.uris import URIS
 from schemas.grid import FrameAt
+from storage import files
 
 
 def warn(line: str) -> None:
@@ -315,6 +317,16 @@ def parse_with_beam(
         raise UsageError(f"unknown option {unknown[0]}{meant(unknown[0].partition('=')[0], known)}")
     positional = {action.dest for action in parser._actions if not action.option_strings}
     return given, PipelineOptions([], **{k: v for k, v in vars(given).items() if k not in positional})
+
+
+def parse_of_corpus(
+    parser: argparse.ArgumentParser, argv: Sequence[str]
+) -> tuple[argparse.Namespace, PipelineOptions, str]:
+    """As `parse_with_beam`, and the whole name of the argument `corpus`; what the options say of storage holds
+    from here on."""
+    given, beams = parse_with_beam(parser, argv)
+    adopt(beams, warn)
+    return given, beams, files.absolute(given.corpus)
 
 
 def _checked(check: Callable[[str], object]) -> Callable[[str], str]:

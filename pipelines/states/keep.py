@@ -6,9 +6,10 @@ import re
 
 from pipelines.errors import StorageError, UsageError
 from pipelines.states.commit import latest, read_named, tables_of
+from pipelines.states.listed import listed
 from pipelines.states.parts import MissingPartError
 from pipelines.states.sweep import kept_states, shards_of
-from schemas.state import KEPT, State
+from schemas.state import KEPT, TABLES, State
 from storage import files
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -61,10 +62,5 @@ def _whole(output: str, state: State) -> bool:
         names = tables_of(state) | shards_of(output, state)
     except MissingPartError:
         return False
-    there = {path for folder in ("shards", "columns", "tables", KEPT) for path in _listed(output, folder)}
+    there = listed(output, "shards", "columns", TABLES, KEPT).keys()
     return all({name, f"{KEPT}/{name}"} & there for name in names)
-
-
-def _listed(output: str, folder: str) -> set[str]:
-    root = files.join(output, folder)
-    return {f"{folder}/{path.removeprefix(root).lstrip('/')}" for path in files.listing(root)}

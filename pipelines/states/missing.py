@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from pipelines.states.commit import ConflictError, latest_number
+from pipelines.states.listed import listed
 from pipelines.states.parts import Parts
 from pipelines.states.sweep import shards_of
 from schemas.state import State
-from storage import files
-
-_FOLDERS = ("shards", "columns")
 
 
 def missing_shards(output: str, state: State) -> frozenset[str]:
@@ -20,11 +18,7 @@ def missing_shards(output: str, state: State) -> frozenset[str]:
         ConflictError: the state is the present one no more.
         StorageError.
     """
-    there = set()
-    for folder in _FOLDERS:
-        root = files.join(output, folder)
-        there |= {f"{folder}/{path.removeprefix(root).lstrip('/')}" for path in files.listing(root)}
-    missing = shards_of(output, state) - there
+    missing = shards_of(output, state) - listed(output, "shards", "columns").keys()
     if missing and latest_number(output) != state.state:
         raise ConflictError("a newer state has swept them")
     return frozenset(missing)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pipelines.errors import StorageError
 from pipelines.states.commit import tables_of
 from pipelines.states.derived import described
+from pipelines.states.listed import listed
 from pipelines.states.parts import part_name
 from schemas.corpus import INDEX_NAME, LEDGER_NAME
 from schemas.rows import INDEX, LEDGER, TALKS, Row, read_rows, table_bytes
@@ -22,9 +23,7 @@ def restore_parts(output: str, state: State) -> bool:
     Raises:
         StorageError: the files for people do not hold their rows.
     """
-    root = files.join(output, TABLES)
-    there = {f"{TABLES}/{path.removeprefix(root).lstrip('/')}" for path in files.listing(root)}
-    lost = tables_of(state) - there
+    lost = tables_of(state) - listed(output, TABLES).keys()
     if not lost:
         return False
     if {described(output, name) for name in _TABLES} == {state.state}:

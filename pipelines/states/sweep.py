@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.errors import StorageError
 from pipelines.states.commit import latest, latest_number, read_named, tables_of
+from pipelines.states.listed import listed
 from pipelines.states.parts import read_part
 from schemas.rows import INDEX, read_table
 from schemas.state import CLAIMS, KEPT, STATES, TABLES, State, state_name
@@ -44,28 +45,24 @@ def kept_states(output: str) -> dict[str, State]:
 
 def kept_names(output: str) -> list[str]:
     """Theirs alone."""
-    root = files.join(output, KEPT)
-    found = [path.removeprefix(root).lstrip("/") for path in files.listing(root)]
+    found = [name.removeprefix(f"{KEPT}/") for name in listed(output, KEPT)]
     return [name.removesuffix(".json") for name in found if name.endswith(".json") and "/" not in name]
 
 
-def sweep(output: str, replaced: Collection[str] = (), own: Collection[str] = ()) -> None:
-    """Deletes what neither the present nor a kept state names.
+def sweep(output: str, own: Collection[str] = ()) -> None:
+    """Deletes what neither the present nor a kept state names; nothing while somebody else is at work.
 
     Args:
-        replaced: shards that the caller's commit replaced: all that goes while somebody else is at work.
         own: the caller's files in `.tmp`.
 
     Raises:
         StorageError.
     """
     # In this order: who wrote what is listed has ended if nobody is at work, and then its state is known.
-    present = {path: name for name, path in _present(output)}
+    present = listed(output, *_FOLDERS)
     alone = not at_work(output, own)
     state = latest(output)
-    if state is None:
-        return
-    if not replaced and (not alone or _tidy(state, present.values())):
+    if state is None or not alone or _tidy(state, present):
         return
     kept = kept_states(output)
     current = shards_of(output, state)
@@ -75,20 +72,10 @@ def sweep(output: str, replaced: Collection[str] = (), own: Collection[str] = ()
     named = current | tables_of(state) | {state_name(state.state)}
     named |= {f"{KEPT}/{name}.json" for name in kept} | {f"{KEPT}/{shard}" for shard in wanted}
     named |= {name for other in kept.values() for name in tables_of(other)}
-    doomed = {
-        path for path, name in present.items() if name not in named and (alone or name in set(replaced))
-    }
+    doomed = {path for name, path in present.items() if name not in named}
     if latest_number(output) == state.state:  # else a newer commit sweeps
         files.delete_many(sorted(doomed))
         _prune_folders(output)
-
-
-def _present(output: str) -> Iterator[tuple[str, str]]:
-    """(name inside the corpus, path) of everything that a state could name."""
-    for folder in _FOLDERS:
-        root = files.join(output, folder)
-        for path in files.listing(root):
-            yield f"{folder}/{path.removeprefix(root).lstrip('/')}", path
 
 
 def _tidy(state: State, names: Collection[str]) -> bool:

@@ -20,7 +20,6 @@ from pipelines.errors import UsageError
 from pipelines.states.commit import latest
 from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import is_version_1
-from pipelines.storage.beam_options import adopt
 from report.facts import facts
 from report.page import bytes_text, page
 from report.sheet import Sheet, sheet
@@ -55,9 +54,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--key", action="append", default=[], metavar="KEY", help="draw this one; several times"
     )
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, _, output = options.parse_of_corpus(parser, argv)
     target = Path(arguments.output or f"{files.split(output)[1] or 'corpus'}.html")
     written = report(output, target, arguments.samples, arguments.where, arguments.key)
     print(f"{target}: {bytes_text(written)}, for any browser")

@@ -13,12 +13,10 @@ from pipelines.commands.draw.looking import Looked, Looker
 from pipelines.commands.draw.report import corpus_of
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
-from pipelines.storage.beam_options import adopt
 from report.page import bytes_text
 from report.sheet import strip
 from schemas.grid import ns_to_seconds
 from schemas.rows import Row
-from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -34,9 +32,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("key", metavar="KEY", help="of the index, or the id of a row")
     parser.add_argument("--output", metavar="FILE.png", help="where the strip of frames goes (KEY.png, here)")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, _, output = options.parse_of_corpus(parser, argv)
     state, index = corpus_of(output)
     for name in ("key", "id"):
         found = index.filter(pc.equal(index[name], arguments.key))

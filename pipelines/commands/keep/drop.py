@@ -10,8 +10,6 @@ from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.jobs.launch import carry_out
 from pipelines.jobs.rearrange import dropping, settled
-from pipelines.storage.beam_options import adopt
-from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -24,9 +22,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(prog="favor-data drop", description="Take a column out of the corpus.")
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--column", required=True, metavar="X", help="of features, or words, frames, audio")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, beams, output = options.parse_of_corpus(parser, argv)
     try:
         done = carry_out(lambda: dropping(output, arguments.column), beams, options.warn)
     except UsageError:

@@ -8,8 +8,6 @@ from pipelines.build import present_state
 from pipelines.commands import options
 from pipelines.commands.parser import Parser
 from pipelines.states.keep import keep, release
-from pipelines.storage.beam_options import adopt
-from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -31,9 +29,7 @@ def run(argv: Sequence[str]) -> int:
         action="store_true",
         help="take the name away; the next prune deletes what it alone needed",
     )
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, _, output = options.parse_of_corpus(parser, argv)
     if arguments.release:
         release(output, arguments.name)
         print(

@@ -8,8 +8,6 @@ from pipelines.commands import options
 from pipelines.commands.parser import Parser
 from pipelines.jobs.rearrange import settled
 from pipelines.states.migrate import is_version_1
-from pipelines.storage.beam_options import adopt
-from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -24,9 +22,7 @@ def run(argv: Sequence[str]) -> int:
         description="Make a corpus of version 1 one of version 2. Any build into it does the same.",
     )
     parser.add_argument("corpus", metavar="OUT")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    _, _, output = options.parse_of_corpus(parser, argv)
     old = is_version_1(output)
     state = settled(output)
     print(f"{output}: {'is of version 2 now' if old else 'was of version 2 already'}, state {state.state}")

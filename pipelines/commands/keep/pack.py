@@ -9,8 +9,6 @@ from pipelines.commands.make.summary import held_text
 from pipelines.commands.parser import Parser
 from pipelines.jobs.launch import carry_out
 from pipelines.jobs.rearrange import packing
-from pipelines.storage.beam_options import adopt
-from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -25,9 +23,7 @@ def run(argv: Sequence[str]) -> int:
         description="Write base and column shards together anew: one shard a sample, no small ones.",
     )
     parser.add_argument("corpus", metavar="OUT")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    _, beams, output = options.parse_of_corpus(parser, argv)
     done = carry_out(lambda: packing(output), beams, options.warn)
     if done.state is not None:
         print(f"{output}: {held_text(done.state)}")

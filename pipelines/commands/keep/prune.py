@@ -9,8 +9,6 @@ from pipelines.commands.make.summary import bytes_text
 from pipelines.commands.parser import Parser
 from pipelines.jobs.prune import prune
 from pipelines.states.views import check_no_views, release_views
-from pipelines.storage.beam_options import adopt
-from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -27,9 +25,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--force", action="store_true", help="let go of what views read, too")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and delete nothing")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, _, output = options.parse_of_corpus(parser, argv)
     if not arguments.dry_run:
         check_no_views(output, arguments.force)
         release_views(output)  # of views that are no more, and with --force of all

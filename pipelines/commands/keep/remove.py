@@ -9,8 +9,6 @@ from pipelines.commands.parser import Parser
 from pipelines.jobs.launch import carry_out
 from pipelines.jobs.rearrange import removal
 from pipelines.states.views import check_no_views
-from pipelines.storage.beam_options import adopt
-from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -31,9 +29,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--force", action="store_true", help="also where views read the corpus")
     parser.add_argument("--dry-run", action="store_true", help="say what would leave, and change nothing")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, beams, output = options.parse_of_corpus(parser, argv)
     job = removal(output, arguments.inputs)
     leaving = [row["input"] for row in job.build.removed]
     if not arguments.dry_run:  # also with nothing to do: the last may have been killed after its commit

@@ -16,6 +16,7 @@ from pipelines.commands.look.tables import ledger_faults, single_file_faults
 from pipelines.errors import StorageError, UsageError
 from pipelines.products import products_of_build
 from pipelines.states.commit import latest, latest_number, read_named, tables_of
+from pipelines.states.listed import listed
 from pipelines.states.migrate import is_version_1
 from pipelines.states.parts import MissingPartError, Parts, part_name, read_part
 from pipelines.states.sweep import at_work, kept_names, shards_of
@@ -72,12 +73,13 @@ def _faults(output: str, state: State, cache: str | None) -> Iterator[str]:
     parts = Parts(output)
     index = [row for part in state.index for row in parts.index(part)]
     ledger = [row for part in state.ledger for row in parts.ledger(part)]
-    listed = list(_listed(output))  # before it is asked who is at work: what a build writes is its own
+    # Before it is asked who is at work: what a build writes is its own.
+    there = listed(output, "shards", "columns", TABLES, STATES, KEPT)
     working = at_work(output)
     yield from (f"{fault}: {ELSEWHERE.format(output)}" for fault in ledger_faults(state, index, ledger))
     yield from single_file_faults(output, state, working)
     if not (working or lost):
-        yield from _file_faults(output, state, kept, listed)
+        yield from _file_faults(output, state, kept, there)
     products = products_of_build(state.columns, state.options)
     root = Cache(files.absolute(cache or files.join(output, CACHE_NAME)))
     checker = SampleChecker(output, state, products, root)
@@ -118,21 +120,13 @@ def _kept(output: str, judged: Collection[str]) -> tuple[dict[str, State], list[
     return kept, faults
 
 
-def _listed(output: str) -> Iterator[str]:
-    for folder in ("shards", "columns", TABLES, STATES, KEPT):
-        root = files.join(output, folder)
-        yield from (f"{folder}/{path.removeprefix(root).lstrip('/')}" for path in files.listing(root))
-
-
-def _file_faults(
-    output: str, state: State, kept: Mapping[str, State], listed: Iterable[str]
-) -> Iterator[str]:
+def _file_faults(output: str, state: State, kept: Mapping[str, State], there: Iterable[str]) -> Iterator[str]:
     """Files that no state names, where no build is at work."""
     named = shards_of(output, state) | tables_of(state) | {state_name(state.state)}
     named |= {f"{KEPT}/{name}.json" for name in kept}
     for other in kept.values():
         named |= tables_of(other) | {f"{KEPT}/{shard}" for shard in shards_of(output, other)}
-    for name in listed:
+    for name in there:
         if name not in named:
             yield f"{name}: no state names this file; a killed build left it: {AGAIN.format(output)}"
 

@@ -20,7 +20,6 @@ from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.members import place_of, read_place
 from pipelines.states.parts import Parts
-from pipelines.storage.beam_options import adopt
 from schemas.corpus import Column
 from schemas.media import Modality
 from schemas.rows import Row
@@ -64,9 +63,7 @@ def run(argv: Sequence[str]) -> int:
         "--bits", type=int, default=BITS, metavar="B", help="most of copies, of 256 (%(default)s)"
     )
     parser.add_argument("--output", metavar="TABLE", help=f"where to write the groups (OUT/{NAME})")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, _, output = options.parse_of_corpus(parser, argv)
     state = present_state(output)
     if state is None:
         raise UsageError(f"{output} holds no corpus: name the folder that build wrote")

@@ -102,6 +102,16 @@ class SampleChecker:
 
 def record_faults(row: Row, record: Row, own_frames: bool = False) -> Iterator[str]:
     """KEY.json against its index row; `own_frames`: as many as the frame rule makes, whatever the steps."""
+    yield from index_faults(row, record, {"record": record["version"]})
+    yield from grid_faults(record, own_frames)
+    if record["version"] < SAMPLE_VERSION:
+        yield from _annotation_faults(
+            row, {name: json.dumps(record[name]) for name in ("conversations", "metadata")}
+        )
+
+
+def index_faults(row: Row, record: Row, more: Row) -> Iterator[str]:
+    """What KEY.json says otherwise than its index row; `more`: columns of the row, as they should be."""
     start, end = record["span_ns"]
     said = {
         "key": record["key"],
@@ -111,11 +121,16 @@ def record_faults(row: Row, record: Row, own_frames: bool = False) -> Iterator[s
         "steps": record["steps"],
         "audio_steps": sum(record["audio_mask"]),
         "visual_steps": sum(record["visual_mask"]),
-        "record": record["version"],
+        **more,
     }
     for name, value in said.items():
         if row[name] != value:
             yield f"{name} is {value}, the index says {row[name]}"
+
+
+def grid_faults(record: Row, own_frames: bool = False) -> Iterator[str]:
+    """Steps, masks and frame times of KEY.json that do not fit one another."""
+    start, end = record["span_ns"]
     if record["steps"] != -(-(end - start) // STEP_NS):
         yield f"{record['steps']} steps do not cover its span"
     for name in ("audio_mask", "visual_mask", "frame_times"):
@@ -123,10 +138,6 @@ def record_faults(row: Row, record: Row, own_frames: bool = False) -> Iterator[s
             yield f"{name} has {len(record[name])} entries for {record['steps']} steps"
     if [int(time is not None) for time in record["frame_times"]] != record["visual_mask"]:
         yield "visual_mask and frame_times disagree"
-    if record["version"] < SAMPLE_VERSION:
-        yield from _annotation_faults(
-            row, {name: json.dumps(record[name]) for name in ("conversations", "metadata")}
-        )
 
 
 def _annotation_faults(row: Row, said: Mapping[str, str]) -> Iterator[str]:

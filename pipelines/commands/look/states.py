@@ -13,7 +13,6 @@ from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import is_version_1
 from pipelines.states.restore import restore_parts
 from pipelines.states.sweep import kept_states, shards_of
-from pipelines.storage.beam_options import adopt
 from schemas.corpus import INDEX_NAME
 from schemas.state import BASE, KEPT, State, layer_folder
 from schemas.tables import INDEX, read_rows
@@ -34,9 +33,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--urls", action="store_true", help="where each shard lies, for any other reader")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, _, output = options.parse_of_corpus(parser, argv)
     if is_version_1(output):
         lines: Iterator[str] = _version_1(output, arguments.urls)
     else:

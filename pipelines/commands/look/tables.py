@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pipelines.states.derived import corpus_bytes, corpus_state, derived_tables, described
 from schemas.corpus import CORPUS_NAME, INDEX_NAME, LEDGER_NAME
@@ -17,8 +17,10 @@ _LIST = "mend: favor-data list {0}"
 _DELETE = "mend: delete it, then favor-data list {0}"
 
 
-def ledger_faults(state: State, index: list[Row], ledger: list[Row]) -> Iterator[str]:
-    """Rows that are there twice, that do not fit one another, counts that are not so."""
+def crossed_faults(
+    index: list[Row], ledger: list[Row], row_faults: Callable[[Row], Iterable[str]]
+) -> Iterator[str]:
+    """Rows that are there twice or do not fit one another; `row_faults`: of a row of the ledger by itself."""
     for name, count in Counter(row["input"] for row in ledger).items():
         if count > 1:
             yield f"{LEDGER_NAME}: {name} has {count} rows"
@@ -26,11 +28,16 @@ def ledger_faults(state: State, index: list[Row], ledger: list[Row]) -> Iterator
         if count > 1:
             yield f"{INDEX_NAME}: key {key} is there {count} times"
     for row in ledger:
-        yield from (f"{LEDGER_NAME}: {row['input']}: {fault}" for fault in _row_faults(row))
+        yield from (f"{LEDGER_NAME}: {row['input']}: {fault}" for fault in row_faults(row))
     claimed = {key for row in ledger for key in row["keys"]}
     keys = {row["key"] for row in index}
     yield from (f"{LEDGER_NAME}: key {key} is not in the index" for key in sorted(claimed - keys))
     yield from (f"{INDEX_NAME}: key {key} has no input in the ledger" for key in sorted(keys - claimed))
+
+
+def ledger_faults(state: State, index: list[Row], ledger: list[Row]) -> Iterator[str]:
+    """As `crossed_faults`, and counts that are not so."""
+    yield from crossed_faults(index, ledger, _row_faults)
     statuses = Counter(row["status"] for row in ledger)
     extents = [extent for row in index for extent in (row, *row["columns"]) if extent["size"]]
     counted = {

@@ -10,9 +10,7 @@ from pipelines.commands.look.view import view_faults
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.states.views import read_view
-from pipelines.storage.beam_options import adopt
 from schemas.selection.view import ViewError
-from storage import files
 
 
 def run(argv: Sequence[str]) -> int:
@@ -24,9 +22,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(prog="favor-data verify", description="Check a corpus, byte for byte.")
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--cache", metavar="DIR", help="where the features are cached (OUT/cache)")
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output = files.absolute(arguments.corpus)
+    arguments, _, output = options.parse_of_corpus(parser, argv)
     try:
         view = read_view(output)
     except ViewError as error:

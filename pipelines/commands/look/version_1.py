@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from decoders.cores import cores
+from pipelines.commands.look.samples import grid_faults, index_faults
+from pipelines.commands.look.tables import crossed_faults
 from pipelines.errors import StorageError, UsageError
 from pipelines.products import PLACEMENT, STREAM_OF, Products, products_of_build
 from pipelines.storage.cache import Cache
@@ -27,7 +29,7 @@ from schemas.corpus import (
     Corpus,
     snapshot_index_name,
 )
-from schemas.grid import STEP_NS, Span
+from schemas.grid import Span
 from schemas.media import Modality
 from schemas.reasons import Reason, Stage
 from schemas.shard import end_of_tar, npy_array, read_extent
@@ -77,18 +79,7 @@ def _table(output: str, name: str, schema: Any) -> list[Row] | str:
 
 
 def _ledger_faults(corpus: Corpus, index: list[Row], ledger: list[Row]) -> Iterator[str]:
-    for name, count in Counter(row["input"] for row in ledger).items():
-        if count > 1:
-            yield f"{LEDGER_NAME}: {name} has {count} rows"
-    for key, count in Counter(row["key"] for row in index).items():
-        if count > 1:
-            yield f"{INDEX_NAME}: key {key} is there {count} times"
-    for row in ledger:
-        yield from (f"{LEDGER_NAME}: {row['input']}: {fault}" for fault in _row_faults(row))
-    claimed = {key for row in ledger for key in row["keys"]}
-    keys = {row["key"] for row in index}
-    yield from (f"{LEDGER_NAME}: key {key} is not in the index" for key in sorted(claimed - keys))
-    yield from (f"{INDEX_NAME}: key {key} has no input in the ledger" for key in sorted(keys - claimed))
+    yield from crossed_faults(index, ledger, _row_faults)
     done = sum(row["status"] == "done" for row in ledger)
     counted = {
         "inputs": len(ledger),
@@ -229,27 +220,8 @@ class _ShardChecker:
 
 
 def _record_faults(row: Row, record: Row) -> Iterator[str]:
-    start, end = record["span_ns"]
-    said = {
-        "key": record["key"],
-        "id": record["id"],
-        "start_ns": start,
-        "end_ns": end,
-        "steps": record["steps"],
-        "audio_steps": sum(record["audio_mask"]),
-        "visual_steps": sum(record["visual_mask"]),
-        "conversations": len(record["conversations"]),
-    }
-    for name, value in said.items():
-        if row[name] != value:
-            yield f"{name} is {value}, the index says {row[name]}"
-    if record["steps"] != -(-(end - start) // STEP_NS):
-        yield f"{record['steps']} steps do not cover its span"
-    for name in ("audio_mask", "visual_mask", "frame_times"):
-        if len(record[name]) != record["steps"]:
-            yield f"{name} has {len(record[name])} entries for {record['steps']} steps"
-    if [int(time is not None) for time in record["frame_times"]] != record["visual_mask"]:
-        yield "visual_mask and frame_times disagree"
+    yield from index_faults(row, record, {"conversations": len(record["conversations"])})
+    yield from grid_faults(record)
 
 
 def _mask_faults(record: Row, arrays: Mapping[str, Any], corpus: Corpus) -> Iterator[str]:
