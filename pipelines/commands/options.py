@@ -322,8 +322,8 @@ def parse_with_beam(
 def parse_of_corpus(
     parser: argparse.ArgumentParser, argv: Sequence[str]
 ) -> tuple[argparse.Namespace, PipelineOptions, str]:
-    """As `parse_with_beam`, and the whole name of the argument `corpus`; what the options say of storage holds
-    from here on."""
+    """As `parse_with_beam`, and the whole name of the argument `corpus`; what the options say of storage
+    holds from here on."""
     given, beams = parse_with_beam(parser, argv)
     adopt(beams, warn)
     return given, beams, files.absolute(given.corpus)
