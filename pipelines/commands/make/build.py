@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -16,9 +17,9 @@ from pipelines.build import prepare
 from pipelines.changes import read_ledger
 from pipelines.commands import options, stopping
 from pipelines.commands.make.progress_bar import ProgressBar
-from pipelines.commands.make.summary import bytes_text, summarize
+from pipelines.commands.make.summary import as_json, bytes_text, summarize
 from pipelines.errors import StorageError, UsageError
-from pipelines.jobs.launch import launch, look
+from pipelines.jobs.launch import check_sources, launch, look
 from pipelines.metrics.counters import isolation
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings, settings
@@ -39,9 +40,8 @@ def run(argv: Sequence[str]) -> int:
         asked, beams = options.parse(argv)
         if asked.dry_run:
             return _rehearse(asked, beams)
-        for line in _fetched_first(asked):
-            print(f"favor-data: {line}", file=sys.stderr)
-        done = launch(asked, beams, warn=options.warn, bar=None if asked.quiet else ProgressBar)
+        bar = None if asked.quiet else ProgressBar
+        done = launch(asked, beams, warn=options.warn, bar=bar, fetching=_fetching(asked))
     except (StorageError, MachineError) as error:
         print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
               file=sys.stderr)  # fmt: skip
@@ -57,8 +57,9 @@ def run(argv: Sequence[str]) -> int:
         print("favor-data: a bug, or a runner that failed; no input is settled by it", file=sys.stderr)
         return 3
     ledger = [row for name, row in read_ledger(done.output, done.state).items() if name in done.named]
-    if done.state is not None and not asked.quiet:
-        print(summarize(done.output, done.state, ledger, done.seconds, isolation(done.counters)))
+    if done.state is not None and (asked.json or not asked.quiet):
+        say = as_json if asked.json else summarize
+        print(say(done.output, done.state, ledger, done.seconds, isolation(done.counters)))
     return _status(ledger, asked.max_rejected)
 
 
@@ -69,10 +70,14 @@ def _status(ledger: Sequence[Mapping[str, Any]], max_rejected: float | None) -> 
     return 0 if any(row["status"] in ("done", "filtered") for row in ledger) else 1
 
 
+def _fetching(asked: Settings) -> Callable[[], None] | None:
+    """Says what will be fetched; None: all weights are here."""
+    lines = [f"favor-data: {line}" for line in _fetched_first(asked)]
+    return (lambda: None if asked.quiet else print(*lines, sep="\n", file=sys.stderr)) if lines else None
+
+
 def _fetched_first(asked: Settings) -> Iterator[str]:
-    """Weights that are not here: how much, and where to; nothing of a quiet build."""
-    if asked.quiet:
-        return
+    """Weights that are not here: how much, and where to."""
     defaults = settings(output=asked.output).columns() if not asked.accelerator else {}
     for column, spec in asked.columns().items():
         described = resolve(column, spec, device=asked.device, gpu_workers=asked.accelerator is not None)
@@ -103,12 +108,25 @@ def _too_many(ledger: Sequence[Mapping[str, Any]], most: float) -> str:
 def _rehearse(asked: Settings, beams: PipelineOptions) -> int:
     adopt(beams, options.warn)
     with web.guarded(frozenset(web.hosts(asked.named))):
+        if fetching := _fetching(asked):
+            check_sources(asked)
+            fetching()
         job = look(asked, prepare(asked, Progress(None)), options.warn)
-    for row in job.build.dropped:
-        print(f"would leave: {row['input']}")
     lacking = sum(row.input in job.named for row in job.rows)
+    leaving = [row["input"] for row in job.build.dropped]
+    if asked.json:
+        said = {
+            "output": job.build.output,
+            "named": len(job.named),
+            "to_look_at": lacking,
+            "leaving": leaving,
+        }
+        print(json.dumps(said, sort_keys=True))
+        return 0
+    for name in leaving:
+        print(f"would leave: {name}")
     print(
         f"{job.build.output}: {len(job.named)} inputs named; {lacking} would be looked at, "
-        f"{len(job.build.dropped)} would leave"
+        f"{len(leaving)} would leave"
     )
     return 0

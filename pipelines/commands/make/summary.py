@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -27,8 +28,6 @@ def summarize(
         profile: seconds by stage of this build; empty where there was nothing to do.
         isolation: level -> decoding processes of this build.
     """
-    counts = state.counts
-    samples = f"{counts['samples']}, {counts['steps']} steps of 0.5 s"
     rejected = [row for row in ledger if row["status"] == "rejected"]
     filtered = [row for row in ledger if row["status"] == "filtered"]
     done = len(ledger) - len(rejected) - len(filtered)
@@ -39,18 +38,12 @@ def summarize(
         remarks.update({remark["remark"]: remark["count"] for remark in row["remarks"]})
     lines = [
         ("inputs", f"{len(ledger)}: {done} done{parts}, {len(rejected)} rejected{_filtered(filtered)}"),
-        ("samples", f"{samples}, {counts['shards']} shards, {bytes_text(counts['bytes'])}"),
-        ("media", f"{state.media_seconds:.1f} s in the corpus"),
         ("time", _time(profile)),
     ]
     if isolation:
         lines.append(("decoders", _isolated(isolation)))
-    for name, column in sorted(state.columns.items()):
-        untrained = ", UNTRAINED" if column.untrained else ""
-        lines.append((name, f"{column.kind} {column.model}, {column.dtype}{untrained}"))
     if remarks:
         lines.append(("remarks", ", ".join(f"{name} {count}" for name, count in sorted(remarks.items()))))
-    lines.append(("corpus", output))
     table = [f"  {name:<10}{text}" for name, text in lines]
     told = [
         f"  rejected  {PurePath(row['input']).name}: {row['reason']}: {row['detail']}" for row in rejected
@@ -59,7 +52,51 @@ def summarize(
     table += told[:_SHOWN]
     if len(told) > _SHOWN:
         table.append(f"  … and {len(told) - _SHOWN} more in ledger.parquet")
-    return "\n".join(table)
+    counts = state.counts
+    lines = [
+        ("inputs", f"{counts['inputs'] - counts['removed']}"),
+        ("samples", f"{counts['samples']}, {counts['steps']} steps of 0.5 s"),
+        ("shards", f"{counts['shards']}, {bytes_text(counts['bytes'])}"),
+        ("media", f"{state.media_seconds:.1f} s"),
+    ]
+    for name, column in sorted(state.columns.items()):
+        untrained = ", UNTRAINED" if column.untrained else ""
+        lines.append((name, f"{column.kind} {column.model}, {column.dtype}{untrained}"))
+    return "\n".join(
+        ["this build", *table, f"the corpus, {output}", *(f"  {name:<10}{text}" for name, text in lines)]
+    )
+
+
+def as_json(
+    output: str,
+    state: State,
+    ledger: Sequence[Mapping[str, Any]],
+    profile: Mapping[str, float],
+    isolation: Mapping[str, int],
+) -> str:
+    """The same for a program, in one line."""
+    statuses = Counter(row["status"] for row in ledger)
+    rejected = [row for row in ledger if row["status"] == "rejected"]
+    return json.dumps(
+        {
+            "output": output,
+            "state": state.state,
+            "build": {
+                "inputs": len(ledger),
+                **{status: statuses[status] for status in ("done", "rejected", "filtered")},
+                "in_part": sum(row["status"] == "done" and bool(row["detail"]) for row in ledger),
+                "rejected_by_reason": dict(sorted(Counter(row["reason"] for row in rejected).items())),
+                "seconds": dict(profile),
+                "isolation": dict(isolation),
+            },
+            "corpus": {
+                **state.counts,
+                "media_seconds": state.media_seconds,
+                "columns": {name: column.model for name, column in sorted(state.columns.items())},
+            },
+        },
+        sort_keys=True,
+    )
 
 
 def _filtered(rows: Sequence[Mapping[str, Any]]) -> str:

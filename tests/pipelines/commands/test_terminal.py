@@ -43,7 +43,7 @@ def test_every_command_helps_with_an_example(name: str, capsys: pytest.CaptureFi
     assert shlex.split(EXAMPLES[name])[:2] == ["favor-data", name]
     for option in re.findall(r"--[\w-]+", EXAMPLES[name]):
         assert f"{option} " in shown
-    assert "--num_workers" not in shown  # Beam's are folded away
+    assert not re.findall(r"--num_workers|--dry_run", shown)  # Beam's are folded away
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,18 @@ def test_what_is_fetched_is_said_with_its_size_before(monkeypatch: pytest.Monkey
     assert said.startswith("whisper:large-v2 (the default: --whisper names another): 3.09 GB will be fetched")
     named = settings(output="o", clip="none", whisper="tiny", sources=["a"])
     assert "the default" not in next(build._fetched_first(named))
+
+
+def test_nothing_is_fetched_for_a_source_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(download, "to_fetch", lambda name: Fetch(3_087_371_615, tmp_path))
+    command_ = ["build", str(tmp_path / "none.mp4"), "--output", str(tmp_path / "out"), "--clip", "none"]
+    for rehearsed in ([], ["--dry-run"]):
+        assert main([*command_, *rehearsed]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line == f"favor-data: {tmp_path}/none.mp4: no such file or folder"
+    assert not (tmp_path / "out").exists()
 
 
 BAR = """
