@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from loaders.corpus import Corpus, open_corpus
 from pipelines.jobs.launch import Launched, launch
+from pipelines.jobs.like import completed
 from pipelines.settings import settings
 from schemas.corpus import LEDGER_NAME, Column, Counts
 from storage import files
@@ -72,67 +73,62 @@ def build(
     sources: str | PathLike[str] | Sequence[str | PathLike[str]],
     output: str | PathLike[str],
     *,
-    whisper: str = "large-v2",
-    clip: str = "openai/clip-vit-large-patch14",
+    like: str | None = None,
+    whisper: str | None = None,
+    clip: str | None = None,
     encode: Mapping[str, str] | None = None,
     store: Mapping[str, str] | None = None,
-    clip_seconds: float | str = 30,
-    frame_at: str = "center",
-    fit: str = "crop",
-    clip_tokens: str = "patch",
-    decoder: str = "pyav",
-    keep: str | Iterable[str] = (),
-    transcribe: bool = False,
+    clip_seconds: float | str | None = None,
+    first_clip: bool | None = None,
+    frame_at: str | None = None,
+    fit: str | None = None,
+    clip_tokens: str | None = None,
+    prompt: str | None = None,
+    audio_track: str | int | None = None,
+    audio_channel: str | None = None,
+    audio_tail: bool | None = None,
+    no_sound: bool | None = None,
+    decoder: str | None = None,
+    keep: str | Iterable[str] | None = None,
+    transcribe: bool | None = None,
     language: str | None = None,
-    device: str = "auto",
-    dtype: str = "auto",
-    shard_size: str | int = "512MB",
+    signals: bool | None = None,
+    where: str | None = None,
+    uris: str | None = None,
+    skip_bad_rows: bool | None = None,
+    least_rate: float | str | None = None,
+    limit: int | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    shard_size: str | int | None = None,
     cache: str | PathLike[str] | None = None,
-    retry: str | Iterable[str] = (),
+    retry: str | Iterable[str] | None = None,
     accelerator: str | None = None,
-    mirror: bool = False,
-    yes: bool = False,
+    mirror: bool | None = None,
+    yes: bool | None = None,
     beam_options: PipelineOptions | Sequence[str] = (),
 ) -> Built:
     """`favor-data build SOURCE… --output OUT`: the same bytes, counted in an object.
 
     Args:
         sources: media files, folders, globs, manifests or tars; one or several.
+        like: "favor" or "video-salmonn": what is not given beside it is as their released code has it.
         encode: further columns, name -> KIND:MODEL.
         store: column -> "int8": half the bytes, nearly the same numbers.
         beam_options: Beam's own, as on a command line; without a runner among them, this process builds.
-            The rest are the command's options by their names.
+            The rest are the command's options by their names (`favor-data build --help`); None: its default.
 
     Raises:
         UsageError, ManifestError, ModelUnavailable: what was asked for cannot be done; one line that says
             what is wrong and how to mend it. Nothing was written.
         StorageError: a storage failed; the same call goes on from what is done.
     """
+    options = {name: value for name, value in locals().items() if value is not None}
     several = [sources] if isinstance(sources, (str, PathLike)) else sources
-    asked = settings(
-        sources=[fspath(source) for source in several],
-        output=fspath(output),
-        whisper=whisper,
-        clip=clip,
-        encode=encode,
-        store=store,
-        clip_seconds=clip_seconds,
-        frame_at=frame_at,
-        fit=fit,
-        clip_tokens=clip_tokens,
-        decoder=decoder,
-        keep=keep,
-        transcribe=transcribe,
-        language=language,
-        device=device,
-        dtype=dtype,
-        shard_size=shard_size,
-        cache=None if cache is None else fspath(cache),
-        retry=retry,
-        accelerator=accelerator,
-        mirror=mirror,
-        yes=yes,
-    )
+    options |= {"sources": [fspath(source) for source in several], "output": fspath(output)}
+    options |= {} if cache is None else {"cache": fspath(cache)}
+    del options["beam_options"]
+    asked = settings(**completed(options))
     beams: Any = beam_options  # PipelineOptions, which have no types
     if not isinstance(beams, PipelineOptions):
         beams = PipelineOptions(list(beam_options))

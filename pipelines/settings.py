@@ -49,7 +49,7 @@ class Settings:
         least_rate: bytes a second (decoders/limits.py).
         max_rejected: the part of the inputs, from 0 to 1, above which the command says that it failed.
         language: Whisper's code of what is spoken; None: detected once a file.
-        like: whose recipe the other settings are of (pipelines/commands/like.py); recorded only.
+        like: whose recipe the other settings are of (pipelines.jobs.like.py); recorded only.
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
         dry_run: nothing is written.
         limit: only so many inputs are looked at; None: all.

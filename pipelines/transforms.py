@@ -13,6 +13,7 @@ from apache_beam.transforms.window import GlobalWindows
 from pipelines.build import Build, prepare
 from pipelines.build_corpus import Graph, build_corpus
 from pipelines.changes import sign
+from pipelines.jobs.like import completed
 from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings, settings
@@ -47,7 +48,7 @@ class BuildCorpus(beam.PTransform):
         output: the corpus.
         media_root: where relative paths count from; None: the working directory.
         options: the command's by their names: whisper=, clip=, encode={column: "KIND:MODEL"},
-            clip_seconds=, keep=, cache= …
+            clip_seconds=, keep=, cache=, like= …
 
     Raises:
         UsageError, ModelUnavailable: here. In the running job: ManifestError for a row that is none,
@@ -63,7 +64,7 @@ class BuildCorpus(beam.PTransform):
     ) -> None:
         super().__init__()
         self._folder = files.absolute(fspath(media_root) if media_root is not None else ".")
-        self._asked = settings(output=fspath(output), **options)
+        self._asked = settings(output=fspath(output), **completed(options))
         self._build = prepare(self._asked, Progress(None))
         for line in self._build.cautions():
             warnings.warn(line, stacklevel=2)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from decoders import DECODERS
-from pipelines.commands.like import LIKE, presets
 from pipelines.commands.parser import Parser, meant
 from pipelines.errors import UsageError
 from pipelines.jobs.again import recorded_settings
+from pipelines.jobs.like import LIKE, presets
 from pipelines.settings import (
     CHANNELS,
     FITS,

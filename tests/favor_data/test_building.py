@@ -1,9 +1,11 @@
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 import favor_data
 from pipelines.commands.command import main
+from pipelines.commands.options import BuildOptions
 from runners.build import digests
 
 SMALL = {"whisper": "none", "clip_tokens": "cls", "dtype": "float32"}
@@ -22,6 +24,15 @@ def test_the_function_builds_what_the_command_builds(built, media, clip, feature
     sources.append(str(Path(built.output).parent / "noise.mp4"))
     assert main(["build", *sources, "--output", str(tmp_path / "o"), *features]) == 0
     assert digests(tmp_path / "o") == digests(Path(built.output))
+
+
+def test_it_takes_the_commands_options() -> None:
+    of_the_command = set(BuildOptions([]).get_all_options(current_only=True))
+    of_the_terminal = {"again", "dry_run", "max_rejected", "quiet"}
+    assert of_the_command - of_the_terminal == set(signature(favor_data.build).parameters) - {
+        "sources",
+        "beam_options",
+    }
 
 
 def test_it_returns_counts_and_the_ledger_when_asked(built) -> None:

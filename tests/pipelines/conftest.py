@@ -56,6 +56,19 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """7.3 s at 29.97 fps with stereo sound: speech on the left, another on the right."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    scene = [*pictures(7.3)[:-1], pictures(7.3)[-1].replace("rate=25", "rate=30000/1001")]
+    mix = "[1:a]apad[l];[2:a]apad[r];[l][r]join=inputs=2:channel_layout=stereo[a]"
+    ffmpeg(
+        *scene, *speech("0890"), *speech("0880"), "-filter_complex", mix, "-map", "0:v", "-map", "[a]",
+        "-t", "7.3", "-c:v", "libx264", "-c:a", "flac", "-strict", "-2", "-ar", "16000", str(path),
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A CLIP of true structure and small size, as transformers saves one: 4 x 4 patches of 16 numbers."""
     folder = tmp_path_factory.mktemp("clip")

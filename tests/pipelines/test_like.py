@@ -18,6 +18,7 @@ import transformers
 import whisper
 from transformers import BlipImageProcessorPil
 
+import favor_data
 from featurizers.audio.beats import CONFIG
 from featurizers.running import untrained
 from featurizers.vision.tower import VisionTower
@@ -26,10 +27,11 @@ from loaders.corpus import open_corpus
 from loaders.loader import CorpusLoader
 from loaders.synchronise import Synchronise
 from pipelines.commands.command import main
-from pipelines.commands.like import presets
+from pipelines.jobs.like import completed, presets
+from runners.build import digests
 from schemas.sample import question_id
 
-from .conftest import FFMPEG, WHISPER, ffmpeg, manifest, pictures, speech
+from .conftest import FFMPEG, WHISPER, ffmpeg, manifest, pictures
 
 WIDTH = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
 QFORMER = {**WIDTH, "encoder_hidden_size": 64, "vocab_size": 40, "max_position_embeddings": 32}
@@ -80,19 +82,6 @@ def beats(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = {**CONFIG, "encoder_layers": 1}
     BeatsEncoder(Noted(), config, described)
     torch.save({"cfg": config, "model": state}, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """7.3 s at 29.97 fps with stereo sound: speech on the left, another on the right."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    scene = [*pictures(7.3)[:-1], pictures(7.3)[-1].replace("rate=25", "rate=30000/1001")]
-    mix = "[1:a]apad[l];[2:a]apad[r];[l][r]join=inputs=2:channel_layout=stereo[a]"
-    ffmpeg(
-        *scene, *speech("0890"), *speech("0880"), "-filter_complex", mix, "-map", "0:v", "-map", "[a]",
-        "-t", "7.3", "-c:v", "libx264", "-c:a", "flac", "-strict", "-2", "-ar", "16000", str(path),
-    )  # fmt: skip
     return path
 
 
@@ -235,6 +224,20 @@ def test_what_is_recorded_and_how_it_is_paired(corpus: tuple[Path, int]) -> None
         else:
             assert held[:14].tolist() == [32] * 14
             assert not held[15:].any()
+
+
+def test_from_python_it_is_the_same_recipe(
+    corpus: tuple[Path, int], instructblip: Path, beats: Path, tmp_path: Path
+) -> None:
+    output, _ = corpus
+    columns = {"clip_prompted": f"prompted:{instructblip}", "beats": f"beats:{beats}"}
+    asked = {"like": "video-salmonn", "whisper": WHISPER, "encode": columns, "dtype": "float32"}
+    rows = output.parent / "m.jsonl"
+    favor_data.build(rows, tmp_path / "o", **asked)
+    assert digests(tmp_path / "o") == digests(output)
+    assert completed({"like": "favor", "fit": "crop"})["fit"] == "crop"
+    with pytest.raises(favor_data.UsageError, match="like 'flavor' is none of favor, video-salmonn"):
+        favor_data.build(rows, tmp_path / "other", like="flavor")
 
 
 def test_the_recipe_gives_way_to_what_is_asked_for() -> None:

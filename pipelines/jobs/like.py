@@ -6,8 +6,10 @@ An option that the user gives beside `--like` wins over the recipe's; so does a 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from pipelines.errors import UsageError
 
 _FAVOR: Mapping[str, Any] = {
     "whisper": "large-v2",
@@ -27,6 +29,22 @@ LIKE: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+def completed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as `pipelines.settings.settings` takes them, beside them those of the recipe `like` names.
+
+    Raises:
+        UsageError: no such recipe.
+    """
+    name = given.get("like") or ""
+    if not name:
+        return dict(given)
+    if name not in LIKE:
+        raise UsageError(f"like {name!r} is none of {', '.join(LIKE)}")
+    encode: Mapping[str, str] | Iterable[str] = given.get("encode") or ()
+    texts = [f"{c}={spec}" for c, spec in encode.items()] if isinstance(encode, Mapping) else list(encode)
+    return {**LIKE[name], **given, "encode": [*_columns(name, texts), *texts]}
+
+
 def presets(argv: Sequence[str]) -> dict[str, Any]:
     """Defaults of the command's options, by the recipe that its arguments name; empty: none is named."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -38,7 +56,10 @@ def presets(argv: Sequence[str]) -> dict[str, Any]:
         return {}
     if given.like not in LIKE:
         return {}
-    named = {text.partition("=")[0] for text in given.encode}
-    recipe = LIKE[given.like]
-    kept = [text for text in recipe["encode"] if text.partition("=")[0] not in named]
-    return {**recipe, "encode": kept}
+    return {**LIKE[given.like], "encode": _columns(given.like, given.encode)}
+
+
+def _columns(name: str, given: Iterable[str]) -> list[str]:
+    """The recipe's COLUMN=KIND:MODEL, less those columns that are given."""
+    named = {text.partition("=")[0] for text in given}
+    return [text for text in LIKE[name]["encode"] if text.partition("=")[0] not in named]
