@@ -26,6 +26,7 @@ from pipelines.storage.cache import Cache
 from pipelines.storage.listing import spelled
 from pipelines.storage.uris import Shown, roots_of
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, Column, Corpus
+from schemas.cuts import Cutting
 from schemas.features import store_of
 from schemas.rows import Row
 from schemas.state import ANNOTATIONS, BASE, State
@@ -66,7 +67,7 @@ class Build:
     cache: Cache
     featurizers: Mapping[str, Featurizer]
     products: Products
-    clip_ns: int
+    cutting: Cutting
     decoder: str
     shard_bytes: int
     limits: Limits
@@ -84,7 +85,6 @@ class Build:
     audio_track: str = ""
     hosts: frozenset[str] | None = None  # of the inner network, that the user named (storage/web.py)
     first_channel: bool = False
-    first_clip: bool = False
 
     @cached_property
     def members(self) -> Members:
@@ -177,7 +177,7 @@ def prepare(asked: Settings, progress: Progress) -> Build:
         cache=Cache(files.absolute(asked.cache) if asked.cache else files.join(output, CACHE_NAME)),
         featurizers=featurizers,
         products=products,
-        clip_ns=asked.clip_ns,
+        cutting=asked.cutting(),
         decoder=asked.decoder,
         shard_bytes=asked.shard_bytes,
         limits=Limits(least_rate=asked.least_rate),
@@ -195,7 +195,6 @@ def prepare(asked: Settings, progress: Progress) -> Build:
         audio_track=asked.audio_track,
         hosts=frozenset(web.hosts(asked.named)),
         first_channel=asked.audio_channel == "first",
-        first_clip=asked.first_clip,
     )
 
 

@@ -26,6 +26,7 @@ from pipelines.records import AccountOfInput, Fresh, InputOutcome, PlannedSample
 from pipelines.steps.assemble import FAILED, LOST, READY, Assemble, Ready
 from pipelines.steps.compare import FRESH, LEAVING, STANDING, CompareWithCorpus, Standing
 from pipelines.steps.corpus import OtherInputs, ReadCorpus
+from pipelines.steps.cuts.find import FindCuts
 from pipelines.steps.decode import OUTCOMES, DecodeMedia
 from pipelines.steps.featurize import Featurize
 from pipelines.steps.finish import ACCOUNTS, REJECTIONS, Finish, LedgerRows
@@ -35,6 +36,7 @@ from pipelines.steps.plan import PARTS, REJECTED, MergeRows, PlanSamples
 from pipelines.steps.probe import ProbeMedia
 from pipelines.steps.shards import PUT, STAY, WriteShards
 from pipelines.steps.words import FindWords
+from schemas.cuts import CutAt
 from schemas.reasons import Reason, Stage
 from schemas.rows import Row
 
@@ -59,8 +61,10 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     probes = rows | "Probe media" >> ProbeMedia(
         build.cache, build.limits, build.audio_track, build.hosts, build.progress
     )
+    if build.cutting.at is not CutAt.CLIPS:
+        probes = {"rows": rows, "probes": probes} | "Find cuts" >> FindCuts.step(build)
     planned = {"rows": rows, "probes": probes} | "Plan samples" >> PlanSamples(
-        build.clip_ns, build.products.frame_at, build.first_clip
+        build.cutting, build.products.frame_at
     )
     samples = planned[PARTS] | "Merge rows" >> MergeRows()
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from pipelines.build import Build
 from pipelines.errors import StorageError, UsageError
-from pipelines.products import PROBE_VERSION, Products
+from pipelines.products import CUTS_VERSION, PROBE_VERSION, Products
 from pipelines.states.parts import Parts
 from pipelines.storage import fetch
 from pipelines.storage.reading import stamp_of
+from schemas.cuts import CutAt, Cutting
 from schemas.digest import digest
 from schemas.manifest import InputRow
 from schemas.reasons import MediaError, Reason
@@ -35,11 +36,10 @@ def read_ledger(output: str, state: State | None) -> Ledger:
 def sign(
     rows: Iterable[InputRow],
     products: Products,
-    clip_ns: int,
+    cutting: Cutting,
     *,
     where: str | None = None,
     uris: str = "full",
-    first_clip: bool = False,
 ) -> tuple[InputRow, ...]:
     """The rows with their signatures: what they say, their files' versions, what is made of them."""
     rows = list(rows)
@@ -56,8 +56,10 @@ def sign(
             return str(error.reason)
 
     others = [*([where] if where else []), *([uris] if uris != "full" else [])]
-    others += ["first clip"] if first_clip else []
-    made = digest([products.names(), clip_ns, PROBE_VERSION, *others])
+    others += ["first clip"] if cutting.first else []
+    if cutting.at is not CutAt.CLIPS:
+        others.append(f"{cutting.at} {cutting.shortest_ns} {CUTS_VERSION}")
+    made = digest([products.names(), cutting.longest_ns, PROBE_VERSION, *others])
     return tuple(
         replace(
             row,

@@ -22,6 +22,7 @@ PLACEMENT = "placement"
 
 # Raise when decoding places frames or sound elsewhere, or changes their pixels or samples, in every file.
 TIMELINE_VERSION = 1
+CUTS_VERSION = 1  # raise when media are cut elsewhere
 PROBE_VERSION = 3  # raise when a probe says other things; every input is then looked at again, once
 # Raise when it does so in some files, and say in MediaInfo or pipelines/steps/plan.py in which.
 MENDED_VERSION = 2

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.cuts import Places
 from schemas.digest import canonical_json, digest
 from schemas.grid import Span
 from schemas.media import MediaInfo, Modality
@@ -26,11 +27,15 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Probed:
-    """One file, read once: its bytes' digest, what it holds, and its size in bytes (0: not known)."""
+    """One file, read once: its bytes' digest, what it holds, and its size in bytes (0: not known).
+
+    `places`: where it may be cut; None: nobody looked, or there is nothing in it to cut by.
+    """
 
     sha256: str
     info: MediaInfo
     size: int = 0
+    places: Places | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 from decoders import DECODERS
 from pipelines.errors import UsageError
 from pipelines.storage.uris import URIS
+from schemas.cuts import CutAt, Cutting
 from schemas.features import FLOAT16, STORES
 from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
 from schemas.manifest import InputRow
@@ -45,6 +46,7 @@ class Settings:
         encode: texts COLUMN=KIND:MODEL, beside `whisper` and `clip`.
         store: texts COLUMN=int8 (or float16, as all others are stored).
         clip_ns: a positive multiple of the 0.5 s step.
+        cut: a name of schemas.cuts.CutAt; `shortest_ns`: what it leaves, a multiple of the step.
         retry: reasons of the ledger to look at again.
         least_rate: bytes a second (decoders/limits.py).
         max_rejected: the part of the inputs, from 0 to 1, above which the command says that it failed.
@@ -71,6 +73,8 @@ class Settings:
     encode: tuple[str, ...] = ()
     store: tuple[str, ...] = ()
     clip_ns: int = 60 * STEP_NS
+    cut: str = CutAt.CLIPS
+    shortest_ns: int = 4 * STEP_NS
     frame_at: FrameAt = FrameAt.CENTER
     fit: str = "crop"
     clip_tokens: str = "patch"
@@ -109,6 +113,7 @@ class Settings:
         for name, value, choices in (
             ("decoder", self.decoder, DECODERS),
             ("fit", self.fit, FITS),
+            ("cut", self.cut, tuple(CutAt)),
             ("uris", self.uris, URIS),
             ("audio_channel", self.audio_channel, CHANNELS),
         ):
@@ -116,6 +121,11 @@ class Settings:
                 raise UsageError(f"{name} {value!r} is none of {', '.join(choices)}")
         if self.language and not self.transcribe:
             raise UsageError("language is that of the words: give --transcribe too")
+        if self.cut != CutAt.CLIPS and 2 * self.shortest_ns > self.clip_ns:
+            raise UsageError(
+                f"--shortest-clip {ns_to_seconds(self.shortest_ns):g}: at most half of --clip-seconds "
+                f"({ns_to_seconds(self.clip_ns):g}), the longest"
+            )
         if self.limit is not None and self.mirror:
             raise UsageError("mirror takes out what no SOURCE names: leave out --limit")
 
@@ -123,6 +133,10 @@ class Settings:
     def named(self) -> tuple[str, ...]:
         """Every uri that the user named himself."""
         return (*self.sources, self.output, *([self.cache] if self.cache else []))
+
+    def cutting(self) -> Cutting:
+        """How media are cut."""
+        return Cutting(self.clip_ns, CutAt(self.cut), self.shortest_ns, self.first_clip)
 
     def columns(self) -> dict[str, str]:
         """Column -> KIND:MODEL, `whisper` and `clip` written out.
@@ -181,6 +195,7 @@ class Settings:
         return {
             "columns": self.columns(),
             "clip_seconds": ns_to_seconds(self.clip_ns),
+            **({} if self.cut == CutAt.CLIPS else self._cut_recorded()),
             "frame_at": str(self.frame_at),
             "fit": self.fit,
             "clip_tokens": self.clip_tokens,
@@ -204,10 +219,14 @@ class Settings:
             **({"like": self.like} if self.like else {}),
         }
 
+    def _cut_recorded(self) -> dict[str, Any]:
+        return {"cut": str(self.cut), "shortest_clip": ns_to_seconds(self.shortest_ns)}
+
 
 def settings(
     *,
     clip_seconds: str | float = 30,
+    shortest_clip: str | float = 2,
     frame_at: str = "center",
     encode: Mapping[str, str] | Iterable[str] | None = None,
     store: Mapping[str, str] | Iterable[str] | None = None,
@@ -228,6 +247,7 @@ def settings(
     """
     given: dict[str, tuple[str, Callable[[Any], Any], Any]] = {
         "clip_ns": ("clip_seconds", clip_length, clip_seconds),
+        "shortest_ns": ("shortest_clip", clip_length, shortest_clip),
         "frame_at": ("frame_at", frame_instant, frame_at),
         "keep": ("keep", kept, keep),
         "shard_bytes": ("shard_size", size, shard_size),

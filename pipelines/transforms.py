@@ -95,8 +95,7 @@ class _ReadRow(beam.DoFn):
         self._folder = folder
         self._asked = asked
         self._products = build.products
-        self._clip_ns = build.clip_ns
-        self._first_clip = build.first_clip
+        self._cutting = build.cutting
 
     def process(self, values: dict[str, Any]) -> Iterable[InputRow]:
         name = f"row:{digest(plain(values))[:16]}"
@@ -108,7 +107,7 @@ class _ReadRow(beam.DoFn):
                 raise
             row = InputRow(input=name, id=name, refusal=(Reason.BAD_ROW, str(error)))
         heard = [self._asked.heard(row)]
-        return sign(heard, self._products, self._clip_ns, uris=self._asked.uris, first_clip=self._first_clip)
+        return sign(heard, self._products, self._cutting, uris=self._asked.uris)
 
 
 @beam.typehints.with_input_types(tuple[str, Members])

@@ -30,6 +30,7 @@ from pipelines.settings import (
 )
 from pipelines.storage.beam_options import adopt
 from pipelines.storage.uris import URIS
+from schemas.cuts import CutAt
 from schemas.grid import FrameAt
 from storage import files
 
@@ -79,7 +80,21 @@ class BuildOptions(PipelineOptions):
             type=_checked(clip_length),
             default="30",
             metavar="S",
-            help="length of the samples that rows without annotations are cut into (%(default)s)",
+            help="length of the samples that rows without annotations are cut into (%(default)s); with --cut "
+            "the longest",
+        )
+        parser.add_argument(
+            "--cut",
+            choices=tuple(CutAt),
+            default=CutAt.CLIPS,
+            help="where they are cut: evenly, between scenes, or where nobody speaks (%(default)s)",
+        )
+        parser.add_argument(
+            "--shortest-clip",
+            type=_checked(clip_length),
+            default="2",
+            metavar="S",
+            help="with --cut scenes or speech: no sample shorter than this (%(default)s)",
         )
         parser.add_argument(
             "--frame-at",

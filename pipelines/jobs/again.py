@@ -43,6 +43,8 @@ def recorded_settings(
         encode=said["columns"],
         store=said.get("store"),
         clip_seconds=said["clip_seconds"],
+        cut=said.get("cut", "clips"),
+        shortest_clip=said.get("shortest_clip", 2),
         frame_at=said["frame_at"],
         fit=said["fit"],
         clip_tokens=said["clip_tokens"],

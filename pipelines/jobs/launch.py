@@ -207,10 +207,9 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
     rows = sign(
         kept,
         build.products,
-        build.clip_ns,
+        build.cutting,
         where=asked.where,
         uris=asked.uris,
-        first_clip=build.first_clip,
     )
     check_there(rows, ledger)
     if asked.where:

@@ -17,6 +17,7 @@ from pipelines.settle import FEATURES, Around, entries_of, settle
 from pipelines.states.commit import Changes, ConflictError, commit
 from pipelines.states.parts import TALKS_OF, MissingPartError, Parts
 from pipelines.states.sweep import at_work, kept_states
+from pipelines.steps.cuts.find import CUTS_SUFFIX, file_of
 from pipelines.steps.probe import MEMO_SUFFIX, read_memo
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
@@ -145,8 +146,14 @@ def _unneeded(output: str, states: list[State]) -> Iterator[tuple[str, int]]:
             continue
         if name.endswith(f".{MEMO_SUFFIX}") and _probed(cache, name).sha256 in digests:
             continue
+        if name.endswith(f".{CUTS_SUFFIX}") and file_of(cache.get(_key(name), CUTS_SUFFIX)) in digests:
+            continue
         yield path, entry.size
 
 
 def _probed(cache: Cache, name: str) -> Probed:
-    return read_memo(cache.get(name.partition(".")[0], MEMO_SUFFIX))
+    return read_memo(cache.get(_key(name), MEMO_SUFFIX))
+
+
+def _key(name: str) -> str:
+    return name.partition(".")[0]

@@ -22,6 +22,7 @@ from pipelines.states.parts import Parts
 from pipelines.steps.pack import packed
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
+from schemas.cuts import Cutting
 from schemas.sample import SAMPLE_VERSION
 from schemas.state import ANNOTATIONS, BASE, State
 from storage import files
@@ -154,7 +155,7 @@ def _standing(output: str, state: State) -> Build:
         cache=Cache(files.join(output, CACHE_NAME)),
         featurizers={},
         products=products_of_build(state.columns, state.options),
-        clip_ns=clip_length(state.options["clip_seconds"]),
+        cutting=Cutting(clip_length(state.options["clip_seconds"])),
         decoder=state.options["decoder"],
         shard_bytes=state.options["shard_bytes"],
         limits=Limits(),

@@ -13,8 +13,9 @@ from pipelines.facts.headers import of_media
 from pipelines.products import IMAGE_SPAN, MENDED_VERSION
 from pipelines.records import AccountOfInput, InputOutcome, PlannedSample, Probed, Rejection, RowSays
 from pipelines.steps.probe import ProbedUri
+from schemas.cuts import CutAt, Cutting, Places
 from schemas.digest import canonical_json, digest
-from schemas.grid import STEP_NS, FrameAt, Grid, Span, cut, ns_to_seconds
+from schemas.grid import STEP_NS, FrameAt, Grid, Span, ns_to_seconds
 from schemas.manifest import InputRow
 from schemas.media import MediaInfo, Modality
 from schemas.reasons import MediaError, Reason, Stage
@@ -31,9 +32,9 @@ class PlanSamples(beam.PTransform):
     """{"rows": InputRow, "probes": (uri, Probed | Rejection)} -> PARTS: (identity of media and span,
     PlannedSample), one a row and span; REJECTED: (input, InputOutcome)."""
 
-    def __init__(self, clip_ns: int, frame_at: FrameAt = FrameAt.CENTER, first_clip: bool = False) -> None:
+    def __init__(self, cutting: Cutting, frame_at: FrameAt = FrameAt.CENTER) -> None:
         super().__init__()
-        self._plan = partial(plan_row, clip_ns=clip_ns, frame_at=frame_at, first_clip=first_clip)
+        self._plan = partial(plan_row, cutting=cutting, frame_at=frame_at)
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> dict[str, beam.PCollection]:
         uris = beam.FlatMap(lambda row: [(uri, row) for uri in row.uris])
@@ -110,13 +111,10 @@ class _PlanRow(beam.DoFn):
 def plan_row(
     row: InputRow,
     probed: Mapping[str, Probed],
-    clip_ns: int,
+    cutting: Cutting,
     frame_at: FrameAt = FrameAt.CENTER,
-    first_clip: bool = False,
 ) -> list[PlannedSample]:
     """The samples of one row; their keys and ids are final unless another row shares media and span.
-
-    With `first_clip` only the first `clip_ns` of the row, annotated or not.
 
     Raises:
         MediaError: MISSING_MODALITY, SPAN_OUT_OF_RANGE.
@@ -124,9 +122,11 @@ def plan_row(
     media = _media(row, probed)
     timed = [probed[source.uri].info for m, source in media.items() if m is not Modality.IMAGE]
     length_ns = max((info.duration_ns for info in timed), default=0)
-    spans = _spans(row, length_ns, clip_ns) if timed else [IMAGE_SPAN]
-    if first_clip:
-        spans = [Span(spans[0].start_ns, min(spans[0].end_ns, spans[0].start_ns + clip_ns))]
+    decides = media.get(Modality.VIDEO if cutting.at is CutAt.SCENES else Modality.AUDIO)
+    places = probed[decides.uri].places if decides and cutting.at is not CutAt.CLIPS else None
+    spans = _spans(row, length_ns, cutting, places) if timed else [IMAGE_SPAN]
+    if cutting.first:
+        spans = [Span(spans[0].start_ns, min(spans[0].end_ns, spans[0].start_ns + cutting.longest_ns))]
     digests = {modality: source.sha256 for modality, source in media.items()}
     sound = media.get(Modality.AUDIO)
     sound_ns = probed[sound.uri].info.duration_ns if sound else 0
@@ -188,10 +188,10 @@ def _holds(info: MediaInfo) -> tuple[Modality, ...]:
     return tuple(modality for modality, stream in held.items() if stream)
 
 
-def _spans(row: InputRow, duration_ns: int, clip_ns: int) -> list[Span]:
+def _spans(row: InputRow, duration_ns: int, cutting: Cutting, places: Places | None) -> list[Span]:
     """An annotated span may reach at most one step past the media's end: annotations are rounded."""
     if not row.annotated:
-        return cut(max(duration_ns, 1), clip_ns)
+        return cutting.spans(max(duration_ns, 1), places)
     start = row.start_ns or 0
     end = duration_ns if row.end_ns is None else row.end_ns
     if start >= duration_ns or end > duration_ns + STEP_NS:

@@ -123,7 +123,8 @@ class _Probe(beam.DoFn):
     def _read(self, uri: str, version: str) -> Probed:
         with timed("probe"), reading(uri, version) as copy:
             probed = Probed(copy.sha256(), self._info(copy), Path(copy.path).stat().st_size)
-            memo = canonical_json({**asdict(probed), STAMP: copy.stamp})
+            said = {name: value for name, value in asdict(probed).items() if name != "places"}
+            memo = canonical_json({**said, STAMP: copy.stamp})
             self._cache.put(_memo(uri, version, self._audio_track), MEMO_SUFFIX, memo)
             return probed
 

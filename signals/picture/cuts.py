@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,30 +19,44 @@ OTHER = 0.25  # of the pixels are of another brightness, or
 MUCH = 40 / 255  # the change is large whatever the brightnesses are
 
 
-def cut_steps(pictures: Pictures) -> npt.NDArray[np.int64]:
-    """int64 [cuts]: the steps that begin with another shot than the step before."""
-    changes = differences(pictures)
+@dataclass(frozen=True)
+class Changes:
+    """What is other than in the step before, float64 [steps] each: `luma` as signals.picture.difference has
+    it, `brightnesses`: the share of the pixels that have another one."""
+
+    luma: npt.NDArray[np.float64]
+    brightnesses: npt.NDArray[np.float64]
+
+
+def changes(pictures: Pictures) -> Changes:
+    """Of a span, or of a part of it that begins with the step before."""
+    luma = differences(pictures)
     shares = histograms(pictures.made[NAME])
-    found = []
-    for step in np.flatnonzero(np.nan_to_num(changes) >= LEAST).tolist():
-        around = np.concatenate(
-            [changes[max(step - AROUND, 0) : step], changes[step + 1 : step + 1 + AROUND]]
-        )
-        around = around[~np.isnan(around)]
-        if around.size and changes[step] < TIMES * np.median(around):
-            continue
+    other = np.zeros(luma.size)
+    for step in np.flatnonzero(np.nan_to_num(luma) >= LEAST).tolist():
         before, now = pictures.frame_of_step[step - 1], pictures.frame_of_step[step]
-        other = np.abs(shares[now] - shares[before]).sum() / 2
-        if other >= OTHER or changes[step] >= MUCH:
-            found.append(step)
-    return np.array(found, np.int64)
+        other[step] = np.abs(shares[now] - shares[before]).sum() / 2
+    return Changes(luma, other)
+
+
+def cut_steps(found: Changes) -> npt.NDArray[np.int64]:
+    """int64 [cuts]: the steps that begin with another shot than the step before."""
+    luma, steps = found.luma, []
+    for step in np.flatnonzero(np.nan_to_num(luma) >= LEAST).tolist():
+        around = np.concatenate([luma[max(step - AROUND, 0) : step], luma[step + 1 : step + 1 + AROUND]])
+        around = around[~np.isnan(around)]
+        if around.size and luma[step] < TIMES * np.median(around):
+            continue
+        if found.brightnesses[step] >= OTHER or luma[step] >= MUCH:
+            steps.append(step)
+    return np.array(steps, np.int64)
 
 
 def _cuts(pictures: Pictures) -> Measured:
     if pictures.still or not pictures.seen.size:
         return NOTHING
     step_s = ns_to_seconds(STEP_NS)
-    return Measured([pictures.start_s + step * step_s for step in cut_steps(pictures).tolist()])
+    return Measured([pictures.start_s + step * step_s for step in cut_steps(changes(pictures)).tolist()])
 
 
 SIGNAL = Signal(

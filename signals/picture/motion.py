@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from signals.picture.cuts import cut_steps
-from signals.picture.difference import differences
+from signals.picture.cuts import changes, cut_steps
 from signals.picture.small import FRAMES
 from signals.signal import NOTHING, Measured, Pictures, Signal
 
 
 def _motion(pictures: Pictures) -> Measured:
-    changes = differences(pictures)
-    if pictures.still or np.isnan(changes).all():
+    found = changes(pictures)
+    luma = found.luma
+    if pictures.still or np.isnan(luma).all():
         return NOTHING
-    changes[cut_steps(pictures)] = np.nan
-    if np.isnan(changes).all():
+    luma[cut_steps(found)] = np.nan
+    if np.isnan(luma).all():
         return NOTHING
-    return Measured(float(np.nanmean(changes)), changes.astype(np.float32))
+    return Measured(float(np.nanmean(luma)), luma.astype(np.float32))
 
 
 SIGNAL = Signal(

@@ -19,6 +19,7 @@ from pipelines.metrics.progress import Progress
 from pipelines.records import Probed
 from pipelines.settings import Settings
 from pipelines.steps.plan import plan_row
+from schemas.cuts import Cutting
 from schemas.grid import SECOND_NS, FrameAt
 from schemas.manifest import InputRow
 from schemas.media import MediaInfo, Modality, VideoStream
@@ -73,7 +74,7 @@ def test_a_column_cannot_have_a_products_name(
 
 def timelines(info: MediaInfo, frame_at: FrameAt = FrameAt.CENTER) -> list[int]:
     row = InputRow(input="r", id="r", media="/v")
-    parts = plan_row(row, {"/v": Probed("a" * 64, info)}, 2 * SECOND_NS, frame_at)
+    parts = plan_row(row, {"/v": Probed("a" * 64, info)}, Cutting(2 * SECOND_NS), frame_at)
     return [part.media[Modality.VIDEO].timeline for part in parts]
 
 

@@ -15,6 +15,7 @@ from pipelines.states.commit import latest
 from pipelines.states.migrate import is_version_1
 from pipelines.states.parts import Parts
 from pipelines.states.sweep import at_work
+from pipelines.steps.cuts.find import CUTS_SUFFIX
 from pipelines.steps.probe import MEMO_SUFFIX
 from pipelines.storage.beam_options import adopt
 from schemas.corpus import CACHE_NAME, CORPUS_NAME, INDEX_NAME, Corpus
@@ -94,8 +95,8 @@ def _stats(root: str, entries: dict[str, int], needed: set[str]) -> str:
 
 
 def _keep(path: str, needed: set[str]) -> bool:
-    """Memos of probes are small, and serve builds to come."""
-    return _name(path) in needed or path.endswith(f".{MEMO_SUFFIX}")
+    """What was found by a look at a file is small, and serves builds to come."""
+    return _name(path) in needed or path.endswith((f".{MEMO_SUFFIX}", f".{CUTS_SUFFIX}"))
 
 
 def _name(path: str) -> str:

@@ -14,6 +14,7 @@ from pipelines.records import InputOutcome, Rejection, SampleOutcome
 from pipelines.states.commit import latest
 from pipelines.steps.finish import ACCOUNTS, REJECTIONS, Finish, LedgerRows
 from pipelines.storage.cache import Cache
+from schemas.cuts import Cutting
 from schemas.manifest import InputRow
 from schemas.reasons import Reason, Stage
 from schemas.state import State
@@ -82,7 +83,7 @@ def test_a_commit_holds_the_rows_in_order_and_their_sums_and_twice_is_once(
         cache=Cache(f"{output}/cache"),
         featurizers={},
         products=products,
-        clip_ns=1,
+        cutting=Cutting(1),
         decoder="pyav",
         shard_bytes=1,
         limits=Limits(),

@@ -8,6 +8,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from pipelines.records import InputOutcome, PlannedSample, Probed, Rejection, RowSays, rows_said
 from pipelines.steps import plan
 from pipelines.steps.plan import PARTS, REJECTED, MergeRows, PlanSamples
+from schemas.cuts import Cutting
 from schemas.grid import SECOND_NS, Span
 from schemas.manifest import InputRow
 from schemas.media import MediaInfo, VideoStream
@@ -45,7 +46,7 @@ def test_rows_are_cut_into_spans_and_what_cannot_be_is_accounted_for() -> None:
             "rows": pipeline | "Rows" >> beam.Create(rows),
             "probes": pipeline | "Probes" >> beam.Create([("/v", VIDEO), ("/b", BROKEN)]),
         }
-        planned = inputs | PlanSamples(2 * SECOND_NS)
+        planned = inputs | PlanSamples(Cutting(2 * SECOND_NS))
         assert_that(planned[PARTS], spans, label="parts")
         assert_that(planned[REJECTED], reasons, label="rejected")
 

@@ -1,0 +1,1 @@
+"""Where media are cut: between scenes, and where nobody speaks."""
