@@ -27,4 +27,5 @@ def differences(pictures: Pictures) -> npt.NDArray[np.float64]:
 
 def histograms(small: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """float64 [n, 32]: shares of brightnesses, of [n, 128, 128]."""
-    return np.stack([np.bincount(one.ravel() >> 3, minlength=32) / one.size for one in small])
+    shares = [np.bincount(one.ravel() >> 3, minlength=32) / one.size for one in small]
+    return np.stack(shares) if shares else np.zeros((0, 32))
