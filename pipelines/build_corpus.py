@@ -74,9 +74,11 @@ def build_corpus(rows: beam.PCollection, build: Build) -> Graph:
     compared = {"samples": samples, "index": corpus["index"], "others": others} | "Compare" >> (
         CompareWithCorpus(build.products, build.members, build.leaving, build.missing, build.anew)
     )
-    fresh = {"fresh": compared[FRESH], "index": corpus["index"]} | "Locate" >> Locate(
-        build.products, build.held, build.held_layers, build.missing
-    )
+    fresh = compared[FRESH]
+    if build.parent:
+        fresh = {"fresh": fresh, "index": corpus["index"]} | "Locate" >> Locate(
+            build.products, build.held, build.held_layers, build.missing
+        )
 
     needs = fresh | "Find needs" >> beam.ParDo(
         FindNeeds(build.products, build.cache, build.facts.layers, build.progress)

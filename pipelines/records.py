@@ -16,7 +16,7 @@ from schemas.rows import Row
 from schemas.sample import Source, questions_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """Why an input, or a part of it, gave no sample."""
 
@@ -25,7 +25,7 @@ class Rejection:
     detail: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Probed:
     """One file, read once: its bytes' digest, what it holds, and its size in bytes (0: not known).
 
@@ -38,7 +38,7 @@ class Probed:
     places: Places | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RowSays:
     """What one row of a manifest says of a sample: its annotations."""
 
@@ -48,13 +48,13 @@ class RowSays:
     metadata: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedSample:
     """One sample to be: everything but its features.
 
     `media` holds what the files do hold: a video with sound appears under both modalities. `rows`, sorted,
-    are those that share media and span; `sound_ns` is how long the file of its sound is; `headers` as
-    pipelines/facts/headers.py has them.
+    are those that share media and span; `sound_ns` is how long the file of its sound is; `headers`: values in
+    the order of pipelines.facts.headers.HEADERS.
     """
 
     key: str
@@ -63,7 +63,7 @@ class PlannedSample:
     media: Mapping[Modality, Source]
     rows: tuple[RowSays, ...]
     sound_ns: int = 0
-    headers: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[Any, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """The bytes of one sample in a shard of the corpus."""
 
@@ -164,7 +164,7 @@ class Place:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lying:
     """A product that a shard holds already: where, as which members, and about how many bytes of it.
 
@@ -178,7 +178,7 @@ class Lying:
     empty: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fresh:
     """A sample of which something is to be written.
 
@@ -196,7 +196,7 @@ class Fresh:
     replaces: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SampleOutcome:
     """What became of one span of an input; `rejection` None: it is in the corpus."""
 
@@ -208,7 +208,7 @@ class SampleOutcome:
     replaces: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class InputOutcome:
     """What became of one input, or of a part of it: samples written, or why not."""
 

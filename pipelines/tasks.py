@@ -11,7 +11,7 @@ from pipelines.products import WINDOW_NS, Product, Products, Stream
 from schemas.grid import Grid, cut
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Need:
     """The products that one sample lacks of one stream of one file.
 
@@ -42,7 +42,7 @@ class Task:
 Tasks = dict[tuple[Stream, Grid], Task]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hearing:
     """The whole file's sound, wanted for its words: their cache key, the samples that wait, and the pieces,
     in order, in which it is decoded. A sample's span that is a piece too is decoded once."""
@@ -53,7 +53,7 @@ class Hearing:
     pieces: tuple[Grid, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Which piece of a hearing a waveform is."""
 

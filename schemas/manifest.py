@@ -107,7 +107,7 @@ def _said(turn: Any) -> Any:
     return {name: value for name, value in turn.items() if value is not None}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class InputRow:
     """One input of a build, as it travels through the job.
 

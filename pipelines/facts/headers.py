@@ -14,8 +14,8 @@ HEADERS = ("width", "height", "fps", "video_codec", "audio_codec", "bit_rate", "
 _MS_NS = 1_000_000
 
 
-def of_media(media: Mapping[Modality, Source], probed: Mapping[str, Probed]) -> dict[str, Any]:
-    """Name -> value for each of HEADERS, None where it does not apply.
+def of_media(media: Mapping[Modality, Source], probed: Mapping[str, Probed]) -> tuple[Any, ...]:
+    """A value for each of HEADERS, None where it does not apply.
 
     Pictures are the video's, or the image's; the bit rate is that of their whole file, or of the sound's.
     """
@@ -30,7 +30,7 @@ def of_media(media: Mapping[Modality, Source], probed: Mapping[str, Probed]) -> 
         found["bit_rate"] = _bit_rate(probed[first.uri])
     if seen and heard and seen.uri == heard.uri:
         found["start_offset_ms"] = _start_offset(probed[seen.uri].info)
-    return found
+    return tuple(found[name] for name in HEADERS)
 
 
 def _pictures(info: MediaInfo) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from pipelines.facts.headers import HEADERS
 from pipelines.members import Masks, Members
 from pipelines.records import Fresh, PlannedSample
 from schemas.media import Modality
@@ -28,7 +29,7 @@ def facts(sample: PlannedSample, masks: Masks) -> Row:
     return {
         "key": sample.key,
         "id": sample.id,
-        **sample.headers,
+        **dict(zip(HEADERS, sample.headers, strict=False)),
         "steps": len(masks.audio),
         "start_ns": sample.span.start_ns,
         "end_ns": sample.span.end_ns,

@@ -20,7 +20,7 @@ FAILED = "failed"
 LOST = "lost"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A sample whose every product is in the cache or in a shard.
 

@@ -191,7 +191,7 @@ def _sample_of(row: Row, said: list[RowSays]) -> PlannedSample:
     """The sample of an index row, with what some of its rows say."""
     uris, digests = _given(row["uris"]), _given(row["digests"])
     media = {Modality(name): Source.of_content(uri, digests[name]) for name, uri in uris.items()}
-    headers = {name: row[name] for name in HEADERS if name in row}
+    headers = tuple(row[name] for name in HEADERS) if HEADERS[0] in row else ()
     span = Span(row["start_ns"], row["end_ns"])
     sample = PlannedSample(row["key"], row["id"], span, media, (), headers=headers)
     return _with_rows(sample, said)

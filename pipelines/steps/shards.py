@@ -2,7 +2,7 @@
 
 standing rows, ready samples --by base shard--> those that move or are new --pack--> numbers
                                     |                                          |
-                                    +-- layers written anew beside it -----> write --by sample--> index rows
+                                    +-- layers written anew beside it -----> write --> index rows
 """
 
 from __future__ import annotations
@@ -32,18 +32,17 @@ from schemas.state import BASE, layer_shard
 from storage import files
 
 PUT, STAY = "put", "stay"
-NEW, ANEW, TOLD = "new", "anew", "told"
+NEW, BESIDE = "new", "beside"
 _UNSAID: dict[str, Row] = {  # product -> what the index says without it
     WORDS: {"words": None, "language": None},
     SIGNALS: {"signals": None},
 }
 NO_EXTENT = {"shard": "", "offset": 0, "size": 0, "sha256": ""}
 Piece = tuple[str, str, int, str]  # group, key, bytes, content
-LayerShard = tuple[str, str]  # layer, stem
 Changed = tuple[Row, Row | None]  # an index row put, and the one that it takes the place of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A sample that gets a new index row: ready layers of it, its row as it was, or both."""
 
@@ -66,6 +65,7 @@ class Written:
 
 
 Pairs = tuple[str, Item]
+ToWrite = tuple[str, tuple[list[str], list[Item]]]  # stem of a base shard; layers, and all its samples
 
 
 @beam.typehints.with_input_types(ready=Ready, standing=Row, leaving=Row)
@@ -99,14 +99,8 @@ class WriteShards(beam.PTransform):
             | "By shard" >> beam.CoGroupByKey()
             | "Stay or move"
             >> beam.FlatMap(_stay_or_move)
-            .with_output_types(
-                Pairs | tuple[LayerShard, Item] | Row,
-                new=Pairs,
-                anew=tuple[LayerShard, Item],
-                told=Pairs,
-                stay=Row,
-            )
-            .with_outputs(NEW, ANEW, TOLD, STAY)
+            .with_output_types(Pairs | ToWrite | Row, new=Pairs, beside=ToWrite, stay=Row)
+            .with_outputs(NEW, BESIDE, STAY)
         )
         fresh = beam.FlatMap(_without_base).with_output_types(Pairs)
         new = (inputs["ready"] | "New" >> fresh, by_shard[NEW]) | "To number" >> beam.Flatten()
@@ -116,23 +110,16 @@ class WriteShards(beam.PTransform):
             | "All sizes" >> beam.GroupByKey()
             | "Pack" >> beam.ParDo(self._pack).with_output_types(tuple[str, str])
         )
+        layers = self._layers
         numbered = (
             {"items": new, "numbers": numbers}
             | "Numbers meet items" >> beam.CoGroupByKey()
-            | "Every layer"
-            >> beam.FlatMap(_every_layer, self._layers).with_output_types(tuple[LayerShard, Item])
-        )
-        written = (
-            (numbered, by_shard[ANEW])
-            | "To write" >> beam.Flatten()
+            | "Numbered" >> beam.Map(_numbered).with_output_types(Pairs)
             | "Shards" >> beam.GroupByKey()
-            | "Write" >> beam.ParDo(self._write)
+            | "Every layer"
+            >> beam.MapTuple(lambda stem, items: (stem, (layers, list(items)))).with_output_types(ToWrite)
         )
-        put = (
-            {"items": (new, by_shard[TOLD]) | "All items" >> beam.Flatten(), "written": written}
-            | "By sample" >> beam.CoGroupByKey()
-            | "Index rows" >> beam.FlatMap(_index_row, self._members).with_output_types(Changed)
-        )
+        put = (numbered, by_shard[BESIDE]) | "To write" >> beam.Flatten() | "Write" >> beam.ParDo(self._write)
         return {PUT: put, STAY: by_shard[STAY]}
 
 
@@ -155,14 +142,12 @@ def _stay_or_move(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Iterator[
     if list(joined["leaving"]):
         yield from (beam.pvalue.TaggedOutput(NEW, (item.key, item)) for item in items)
         return
-    layers = {layer for ready in readies for layer in ready.fresh.layers}
-    stem = shard.removesuffix(".tar").rpartition("/")[2]
-    for item in items:
-        yield from (beam.pvalue.TaggedOutput(ANEW, ((layer, stem), item)) for layer in sorted(layers))
-        if layers or item.ready:
-            yield beam.pvalue.TaggedOutput(TOLD, (item.key, item))
-        else:
-            yield beam.pvalue.TaggedOutput(STAY, item.row)
+    layers = sorted({layer for ready in readies for layer in ready.fresh.layers})
+    told = [item for item in items if layers or item.ready]
+    yield from (beam.pvalue.TaggedOutput(STAY, item.row) for item in items if not (layers or item.ready))
+    if told:
+        stem = shard.removesuffix(".tar").rpartition("/")[2]
+        yield beam.pvalue.TaggedOutput(BESIDE, (stem, (layers, told)))
 
 
 def _slice(pair: Pairs, members: Members) -> tuple[None, Piece]:
@@ -191,47 +176,53 @@ class _Pack(beam.DoFn):
             yield from ((key, stem) for key in keys)
 
 
-def _every_layer(
-    element: tuple[str, Mapping[str, Iterable[Any]]], layers: list[str]
-) -> Iterator[tuple[LayerShard, Item]]:
+def _numbered(element: tuple[str, Mapping[str, Iterable[Any]]]) -> Pairs:
     key, joined = element
     items, [stem] = list(joined["items"]), set(joined["numbers"])
     assert len(items) == 1, f"{len(items)} samples have the key {key}"
-    yield from (((layer, stem), items[0]) for layer in layers)
+    return stem, items[0]
 
 
-@beam.typehints.with_input_types(tuple[LayerShard, Iterable[Item]])
-@beam.typehints.with_output_types(tuple[str, Written])
+@beam.typehints.with_input_types(ToWrite)
+@beam.typehints.with_output_types(Changed)
 class _WriteShard(beam.DoFn):
-    """One layer of one base shard's samples; those that have nothing of the layer are left out."""
+    """The named layers of one base shard's samples, and their index rows."""
 
     def __init__(self, output: str, members: Members) -> None:
         self._output = output
         self._members = members
 
-    def process(self, element: tuple[LayerShard, Iterable[Item]]) -> Iterator[tuple[str, Written]]:
-        (layer, stem), items = element[0], sorted(element[1], key=lambda item: item.key)
-        written: list[tuple[str, Written]] = []
-        with timed("shards"), ExitStack() as stack:
+    def process(self, element: ToWrite) -> Iterator[Changed]:
+        stem, (layers, items) = element
+        items = sorted(items, key=lambda item: item.key)
+        written: dict[str, list[Written]] = {item.key: [] for item in items}
+        assert len(written) == len(items), f"two samples of {stem} have one key"
+        with timed("shards"):
+            for layer in layers:
+                for item, one in zip(items, self._layer(layer, stem, items), strict=True):
+                    written[item.key].append(one)
+        count(SAMPLES, sum(BASE in item.ready.fresh.layers for item in items if item.ready))
+        yield from (_index_row(item, written[item.key], self._members) for item in items)
+
+    def _layer(self, layer: str, stem: str, items: list[Item]) -> Iterator[Written]:
+        """Samples that have nothing of the layer are left out of its shard."""
+        with ExitStack() as stack:
             name, writer = "", None
             for item in items:
                 content, made = self._content(layer, item), self._made(layer, item)
                 if made is None:
-                    written.append((item.key, Written(layer, {**NO_EXTENT, "content": content}, [])))
+                    yield Written(layer, {**NO_EXTENT, "content": content}, [])
                     continue
                 if writer is None:
                     name = layer_shard(layer, self._stem(layer, stem, items))
                     path = files.join(self._output, *name.split("/"))
                     writer = ShardWriter(stack.enter_context(files.atomic_writer(path, self._output)))
                 extent = {"shard": name, **asdict(_add(writer, item.key, made)), "content": content}
-                written.append((item.key, _written(layer, extent, item, made)))
+                count(BYTES, extent["size"])
+                yield _written(layer, extent, item, made)
             if writer is not None:
                 writer.finish()
                 count(SHARDS)
-        if layer == BASE:
-            count(SAMPLES, sum(item.ready is not None for item in items))
-        count(BYTES, sum(one.extent["size"] for _, one in written))
-        yield from written
 
     def _content(self, layer: str, item: Item) -> str:
         if item.ready and layer in item.ready.fresh.layers:
@@ -297,34 +288,26 @@ def _facts(item: Item, made: Made) -> Row:
     return facts(item.ready.fresh.sample, made.masks) | more
 
 
-def _index_row(element: tuple[str, Mapping[str, Iterable[Any]]], members: Members) -> Iterator[Changed]:
-    key, joined = element
-    items = list(joined["items"])
-    assert len(items) == 1, f"{len(items)} samples have the key {key}"
-    [item] = items
+def _index_row(item: Item, written: list[Written], members: Members) -> Changed:
     row: Row = dict(item.row or {"columns": [], "features": [], **_unsaid(_UNSAID)})
     row |= _unsaid(name for name in _UNSAID if not any(name in made for made in members.layers.values()))
     columns = {held["column"]: held for held in row["columns"] if held["column"] in members.layers}
     made = {name for names in members.layers.values() for name in names}
     features = {feature["column"]: feature for feature in row["features"] if feature["column"] in made}
-    for written in sorted(joined["written"], key=lambda one: one.layer):
-        if written.layer == BASE:
-            row |= written.extent
+    for one in sorted(written, key=lambda one: one.layer):
+        if one.layer == BASE:
+            row |= one.extent
         else:
-            columns[written.layer] = {"column": written.layer, **written.extent}
-        if written.features is not None:
-            row |= _unsaid(members.layers[written.layer])
-            row |= written.facts or {}
-            features = {n: f for n, f in features.items() if n not in members.layers[written.layer]}
-            features |= {feature["column"]: feature for feature in written.features}
+            columns[one.layer] = {"column": one.layer, **one.extent}
+        if one.features is not None:
+            row |= _unsaid(members.layers[one.layer])
+            row |= one.facts or {}
+            features = {n: f for n, f in features.items() if n not in members.layers[one.layer]}
+            features |= {feature["column"]: feature for feature in one.features}
     row |= {
         "columns": [columns[n] for n in sorted(columns)],
         "features": [features[n] for n in sorted(features)],
     }
     if item.ready:
-        sample = item.ready.fresh.sample
-        row |= {
-            TALKS_OF: sample.talks(),
-            **annotated(sample),
-        }
-    yield row, item.row
+        row |= {TALKS_OF: item.ready.fresh.sample.talks(), **annotated(item.ready.fresh.sample)}
+    return row, item.row

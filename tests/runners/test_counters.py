@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.commands import options
 from pipelines.jobs.launch import launch
+from pipelines.metrics.counters import ISOLATION, isolation
 from runners import tools
 from runners.clips import make_clips
 from runners.engines import ENGINES
@@ -48,7 +49,8 @@ def run(media: Path, output: Path, arguments: list[str]) -> dict[str, int]:
 
 def test_counters_equal_the_ledger(engine: list[str], media: Path, tmp_path: Path) -> None:
     output = tmp_path / "corpus"
-    found = run(media, output, engine)
+    cached = [*engine, "--cache", str(tmp_path / "cache")]
+    found = run(media, output, cached)
     ledger = pq.read_table(output / "ledger.parquet").to_pylist()
     index = pq.read_table(output / "index.parquet").to_pylist()
     reasons = [row["reason"] for row in ledger if row["status"] == "rejected"]
@@ -57,13 +59,15 @@ def test_counters_equal_the_ledger(engine: list[str], media: Path, tmp_path: Pat
         "inputs_done": sum(row["status"] == "done" for row in ledger),
         **{f"inputs_rejected_{reason}": reasons.count(reason) for reason in set(reasons)},
         "samples": len(index),
-        "shards": len(list(output.glob("shards/*.tar"))),
-        "bytes": sum(row["size"] for row in index),
+        "shards": len([*output.glob("shards/*.tar"), *output.glob("columns/*/*.tar")]),
+        "bytes": sum(held["size"] for row in index for held in (row, *row["columns"])),
         "cache_hits": 0,
         "cache_misses": found["cache_misses"],
+        **{name: processes for name, processes in found.items() if name.startswith(ISOLATION)},
     }
+    assert sum(isolation(found).values()) > 0, "decoding processes that were not counted"
     assert found["inputs_done"] == len(index) == 16
     assert found["shards"] > 1
-    assert found["cache_misses"] >= len(list(output.glob("cache/*/*.npy")))
-    again = run(media, tmp_path / "again", [*engine, "--cache", str(output / "cache")])
+    assert found["cache_misses"] >= len(list(tmp_path.glob("cache/*/*.npy")))
+    again = run(media, tmp_path / "again", cached)
     assert (again["cache_hits"], again["cache_misses"]) == (found["cache_misses"], 0)
