@@ -61,6 +61,7 @@ class Build:
         anew: every shard is written again.
         kept: which columns go on in the corpus's arithmetic, in words.
         condition: what a sample must pass to be written.
+        hands_over: pipelines/members.py says what.
     """
 
     output: str
@@ -85,13 +86,15 @@ class Build:
     audio_track: str = ""
     hosts: frozenset[str] | None = None  # of the inner network, that the user named (storage/web.py)
     first_channel: bool = False
+    hands_over: bool = True
 
     @cached_property
     def members(self) -> Members:
         fingerprints = {name: column.fingerprint for name, column in self.facts.columns.items()}
         sources = (*self.facts.sources, *(self.parent.sources if self.parent else ()))
         shown = Shown(self.facts.options.get("uris", "full"), roots_of(sources))
-        return Members(self.output, self.products, self.cache, fingerprints, self.facts.layers, shown)
+        made = self.output, self.products, self.cache, fingerprints, self.facts.layers, shown
+        return Members(*made, hands_over=self.hands_over)
 
     def cautions(self) -> Iterator[str]:
         """What a user should hear before the work begins."""

@@ -13,6 +13,7 @@ from pipelines.products import PLACEMENT, STREAM_OF, WORDS, Product, Products, S
 from pipelines.records import Fresh, Lying, Place, PlannedSample
 from pipelines.storage.cache import Cache
 from pipelines.storage.uris import Shown
+from schemas.corpus import CACHE_NAME
 from schemas.digest import digest
 from schemas.features import INT8
 from schemas.grid import Grid, ns_to_seconds
@@ -24,6 +25,7 @@ from schemas.state import ANNOTATIONS, BASE
 from storage import files
 
 FRAME_PREFIX = "frame_"
+HANDED = ("npy", INT8, "flac")  # suffixes of entries that a shard holds byte for byte
 Opened = dict[Place, dict[str, bytes]]  # samples read out of shards
 
 
@@ -58,11 +60,13 @@ class Made:
     Attributes:
         contents: suffix -> content in the order of the shard: json first, the rest by name.
         features: the columns among them.
+        entries: of the corpus's own cache, no other sample's: name -> the members that hold it now.
         masks: known where the layer is the base.
     """
 
     contents: Mapping[str, bytes]
     features: Mapping[str, Feature]
+    entries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     masks: Masks | None = None
 
 
@@ -72,6 +76,7 @@ class Members:
     Args:
         layers: name -> the products that lie in it.
         shown: what a sample's record says of where its media lie.
+        hands_over: features leave the corpus's own cache as soon as a shard holds them.
     """
 
     def __init__(
@@ -82,12 +87,14 @@ class Members:
         fingerprints: Mapping[str, str],
         layers: Mapping[str, Sequence[str]],
         shown: Shown = Shown(),  # noqa: B008 (it never changes)
+        hands_over: bool = False,
     ) -> None:
         self._output = output
         self._products = products
         self._cache = cache
         self._fingerprints = fingerprints
         self._shown = shown
+        self._hands_over = hands_over and cache.root == files.join(output, CACHE_NAME)
         self.layers = {name: frozenset(products) for name, products in layers.items()}
 
     def content(self, sample: PlannedSample, layer: str) -> str:
@@ -183,10 +190,18 @@ class Members:
         masks = self.masks(fresh)
         contents = dict(sorted(self._contents(fresh, masks, layer)))
         features = self._features(contents, fresh.sample)
+        entries = dict(self._entries(fresh, masks, layer)) if self._hands_over else {}
         if layer != BASE:
-            return Made(contents, features)
+            return Made(contents, features, entries)
         record = self._record(fresh.sample, masks, features)
-        return Made({"json": json_bytes(record.to_json()), **contents}, features, masks)
+        return Made({"json": json_bytes(record.to_json()), **contents}, features, entries, masks)
+
+    def _entries(self, fresh: Fresh, masks: Masks, layer: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """A sample of two files may share one of them with another sample."""
+        if len({source.sha256 for source in fresh.sample.media.values()}) == 1:
+            for product, key in self._present(fresh.sample, masks, layer):
+                if product.suffix in HANDED and key not in fresh.lying:
+                    yield f"{key}.{product.suffix}", tuple(product.group.split("+"))
 
     def told(self, fresh: Fresh, masks: Masks) -> Iterator[tuple[str, bytes]]:
         """The members that the index gives an account of: words and signals.

@@ -3,7 +3,7 @@ float16 as they are, or int8 with a scale a token."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from typing import Any
@@ -106,8 +106,19 @@ def entry_bytes(array: npt.NDArray[np.float16], store: str) -> bytes:
     if store == FLOAT16:
         return npy_bytes(array)
     steps, scale = quantised(array)
+    return _packed([("npy", npy_bytes(steps)), (SCALE, npy_bytes(scale))])
+
+
+def entry_of(members: Mapping[str, bytes]) -> bytes:
+    """The cache entry, from the members that a shard holds of it (`COLUMN.npy`, for int8 its scale too)."""
+    if len(members) == 1:
+        return next(iter(members.values()))
+    return _packed((name.partition(".")[2], content) for name, content in members.items())
+
+
+def _packed(members: Iterable[tuple[str, bytes]]) -> bytes:
     stream = BytesIO()
-    ShardWriter(stream).add("entry", [("npy", npy_bytes(steps)), (SCALE, npy_bytes(scale))])
+    ShardWriter(stream).add("entry", members)
     return stream.getvalue()
 
 

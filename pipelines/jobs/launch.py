@@ -26,6 +26,7 @@ from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings
 from pipelines.settle import Around, settle
 from pipelines.states.commit import ConflictError, latest_number
+from pipelines.states.handover import take_back
 from pipelines.states.missing import keys_in, missing_shards
 from pipelines.states.parts import MissingPartError
 from pipelines.states.sweep import sweep
@@ -150,7 +151,9 @@ def carry_out(
         except (ConflictError, StorageError, RuntimeError, OSError) as error:
             if not tries or not (_overtaken(job.build) or _passes(error)):
                 raise
-            job = _planned(plan)  # its features are in the cache
+            take_back(job.build.output)
+            job = _planned(plan)  # its features are in the cache, and stay there until the commit
+            job = replace(job, build=replace(job.build, hands_over=False))
     state = settle(Around.of(job.build), {})  # nothing to do; but the last may have been killed
     return Launched(job.build.output, state, job.named, {}, Counter())
 

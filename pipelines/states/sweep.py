@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.errors import StorageError
 from pipelines.states.commit import latest, latest_number, read_named, tables_of
+from pipelines.states.handover import take_back
 from pipelines.states.listed import listed
 from pipelines.states.parts import read_part
 from schemas.rows import INDEX, read_table
@@ -51,6 +52,7 @@ def kept_names(output: str) -> list[str]:
 
 def sweep(output: str, own: Collection[str] = ()) -> None:
     """Deletes what neither the present nor a kept state names; nothing while somebody else is at work.
+    Features that a killed build handed over go back into the cache first.
 
     Args:
         own: the caller's files in `.tmp`.
@@ -62,7 +64,10 @@ def sweep(output: str, own: Collection[str] = ()) -> None:
     present = listed(output, *_FOLDERS)
     alone = not at_work(output, own)
     state = latest(output)
-    if state is None or not alone or _tidy(state, present):
+    if not alone or (state and _tidy(state, present)):
+        return
+    if state is None:  # killed before its first commit, its claims stay: the same build makes the same names
+        files.delete_many(take_back(output))
         return
     kept = kept_states(output)
     current = shards_of(output, state)
@@ -72,6 +77,7 @@ def sweep(output: str, own: Collection[str] = ()) -> None:
     named = current | tables_of(state) | {state_name(state.state)}
     named |= {f"{KEPT}/{name}.json" for name in kept} | {f"{KEPT}/{shard}" for shard in wanted}
     named |= {name for other in kept.values() for name in tables_of(other)}
+    take_back(output, named)
     doomed = {path for name, path in present.items() if name not in named}
     if latest_number(output) == state.state:  # else a newer commit sweeps
         files.delete_many(sorted(doomed))

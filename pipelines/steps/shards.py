@@ -20,9 +20,11 @@ from pipelines.metrics.counters import BYTES, SAMPLES, SHARDS, count
 from pipelines.metrics.profile import timed
 from pipelines.products import WORDS
 from pipelines.states.claims import claim, claim_number
+from pipelines.states.handover import Handed, hand_over, took_back
 from pipelines.states.parts import TALKS_OF
 from pipelines.steps.assemble import Ready
 from pipelines.steps.pack import packed
+from pipelines.storage.cache import VanishedError
 from schemas.features import SCALE
 from schemas.rows import Row
 from schemas.sample import SAMPLE_VERSION
@@ -201,28 +203,43 @@ class _WriteShard(beam.DoFn):
             for layer in layers:
                 for item, one in zip(items, self._layer(layer, stem, items), strict=True):
                     written[item.key].append(one)
+                    count(BYTES, one.extent["size"])
         count(SAMPLES, sum(BASE in item.ready.fresh.layers for item in items if item.ready))
         yield from (_index_row(item, written[item.key], self._members) for item in items)
 
-    def _layer(self, layer: str, stem: str, items: list[Item]) -> Iterator[Written]:
-        """Samples that have nothing of the layer are left out of its shard."""
+    def _layer(self, layer: str, stem: str, items: list[Item]) -> list[Written]:
+        try:
+            return self._shard(layer, stem, items)
+        except VanishedError:
+            if not took_back(self._output, layer_shard(layer, self._stem(layer, stem, items))):
+                raise
+            return self._shard(layer, stem, items)  # this bundle had run before
+
+    def _shard(self, layer: str, stem: str, items: list[Item]) -> list[Written]:
+        """Samples that have nothing of the layer are left out."""
+        written: list[Written] = []
+        handed: list[Handed] = []
         with ExitStack() as stack:
             name, writer = "", None
             for item in items:
                 content, made = self._content(layer, item), self._made(layer, item)
                 if made is None:
-                    yield Written(layer, {**NO_EXTENT, "content": content}, [])
+                    written.append(Written(layer, {**NO_EXTENT, "content": content}, []))
                     continue
                 if writer is None:
                     name = layer_shard(layer, self._stem(layer, stem, items))
                     path = files.join(self._output, *name.split("/"))
                     writer = ShardWriter(stack.enter_context(files.atomic_writer(path, self._output)))
-                extent = {"shard": name, **asdict(_add(writer, item.key, made)), "content": content}
-                count(BYTES, extent["size"])
-                yield _written(layer, extent, item, made)
+                extent = _add(writer, item.key, made)
+                if isinstance(made, Made):
+                    handed.append(Handed(extent, made.entries))
+                said = {"shard": name, **asdict(extent), "content": content}
+                written.append(_written(layer, said, item, made))
             if writer is not None:
                 writer.finish()
                 count(SHARDS)
+        hand_over(self._output, name, handed)
+        return written
 
     def _content(self, layer: str, item: Item) -> str:
         if item.ready and layer in item.ready.fresh.layers:

@@ -20,7 +20,11 @@ class Cache:
     root: str
 
     def path(self, key: str, suffix: str) -> str:
-        return files.join(self.root, key[:2], f"{key}.{suffix}")
+        return self.at(f"{key}.{suffix}")
+
+    def at(self, name: str) -> str:
+        """Of an entry's file, by its name."""
+        return files.join(self.root, name[:2], name)
 
     def has(self, key: str, suffix: str) -> bool:
         return files.exists(self.path(key, suffix))
