@@ -58,6 +58,7 @@ BUILD = [
     "duckdb>=1.3",  # `--where`: one condition in SQL over a row
     "faiss-cpu>=1.12",  # `favor-data duplicates`: nearest neighbours, exact or in lists
     *HTTP,
+    "huggingface-hub>=1",  # `favor-data card`, `push`, hf://; transformers brings it too
     "ijson>=3.3",  # lists of LLaVA's and COCO's size, an item at a time
     "jinja2>=3.1",  # favor-data report: a page whose texts are escaped by default
     "openai-whisper>=20250625",

@@ -10,7 +10,8 @@ from errno import EACCES, ENOENT
 from http import HTTPStatus
 
 _CLIENTS = {  # the top-level modules whose exceptions need not be OSErrors
-    "aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "httpx", "huggingface_hub", "requests",
+    "aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "httpx", "httpx2", "huggingface_hub",
+    "requests",
 }  # fmt: skip
 _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 _PASSING_KINDS = {  # of all clients, where there was no answer

