@@ -79,6 +79,8 @@ def build(
     encode: Mapping[str, str] | None = None,
     store: Mapping[str, str] | None = None,
     clip_seconds: float | str | None = None,
+    cut: str | None = None,
+    shortest_clip: float | str | None = None,
     first_clip: bool | None = None,
     frame_at: str | None = None,
     fit: str | None = None,
