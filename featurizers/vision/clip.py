@@ -67,6 +67,8 @@ class ClipFeaturizer(MayBeUntrained, VisionFeaturizer):
         config = self.config()
         if config.get("model_type") not in ("clip", "clip_vision_model"):
             raise ModelUnavailable(f"{self.model!r} is a {config.get('model_type')!r} checkpoint, not a CLIP")
+        if "auto_map" in config:  # BAAI's EVA-CLIP calls itself a "clip" and is built otherwise
+            raise ModelUnavailable(f"{self.model!r} is no plain CLIP: it brings code of its own (auto_map)")
         return {**DEFAULTS, **config.get("vision_config", config)}
 
     def weights_digest(self) -> str:

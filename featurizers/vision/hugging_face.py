@@ -44,11 +44,20 @@ class HuggingFaceVisionFeaturizer(VisionFeaturizer):
         Raises:
             ModelUnavailable: a family whose tokens are not known here.
         """
-        found = self.config().get("model_type")
-        if found not in FAMILIES:
+        config = self.config()
+        found = config.get("model_type")
+        if found == "siglip2":
             raise ModelUnavailable(
-                f"{self.model!r} is a {found!r} checkpoint: vision: knows {', '.join(FAMILIES)}; "
-                "there are clip:, siglip:, eva: too"
+                f"{self.model!r} is a SigLIP 2 of NaFlex: pictures keep their shape, so their tokens have no "
+                "fixed number; take one of fixed size, as google/siglip2-base-patch16-224"
+            )
+        if found not in FAMILIES:
+            kind = (
+                f"timm's {config['architecture']}" if "architecture" in config else f"a {found!r} checkpoint"
+            )
+            raise ModelUnavailable(
+                f"{self.model!r} is {kind}: vision: knows {', '.join(FAMILIES)}; "
+                "there are clip:, siglip:, eva: (EVA-CLIP ViT-g) too"
             )
         return str(found)
 

@@ -73,6 +73,26 @@ def test_same_as_the_bare_model(make, dtype, pictures, tmp_path):
         assert cosines(features[1:], truth[:-1]) < FLOOR[dtype] - 0.002  # a shift of one step is seen
 
 
+@pytest.mark.parametrize(
+    ("config", "kind", "message"),
+    [
+        ({"model_type": "siglip2"}, "vision", "NaFlex.* take one of fixed size, as google/siglip2-base"),
+        (
+            {"architecture": "eva02_base_patch14_224"},
+            "vision",
+            "is timm's eva02_base_patch14_224: vision: knows",
+        ),
+        ({"model_type": "clip", "auto_map": {"AutoModel": "m.EvaCLIP"}}, "clip", "brings code of its own"),
+    ],
+)
+def test_naflex_and_eva_02_are_refused_in_one_line(config, kind, message, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(ModelUnavailable, match=message) as refused:
+        resolve("x", f"{kind}:{tmp_path}", device="cpu").prepare()
+    assert "\n" not in str(refused.value)
+
+
 def test_other_families_are_refused_in_one_line(small_clip, tmp_path):
     with pytest.raises(ModelUnavailable, match=r"'clip' checkpoint: vision: knows dinov2.*there are clip:"):
         resolve("x", f"vision:{small_clip}", device="cpu").fingerprint()
