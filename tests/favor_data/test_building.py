@@ -28,7 +28,7 @@ def test_the_function_builds_what_the_command_builds(built, media, clip, feature
 
 def test_it_takes_the_commands_options() -> None:
     of_the_command = set(BuildOptions([]).get_all_options(current_only=True))
-    of_the_terminal = {"again", "dry_run", "max_rejected", "quiet"}
+    of_the_terminal = {"again", "dry_run", "json", "max_rejected", "quiet"}
     assert of_the_command - of_the_terminal == set(signature(favor_data.build).parameters) - {
         "sources",
         "beam_options",
