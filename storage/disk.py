@@ -80,7 +80,13 @@ def staged(root: str) -> Iterator[tuple[IO[bytes], str]]:
         try:
             yield stream, path
         finally:
-            Path(path).unlink(missing_ok=True)
+            _discard(path)
+
+
+def _discard(path: str) -> None:
+    """Where the disk will not, a sweep does, and what went wrong before is what is said."""
+    with suppress(OSError):
+        Path(path).unlink(missing_ok=True)
 
 
 def _open_locked(path: str) -> IO[bytes]:
@@ -194,7 +200,7 @@ def scratch(path: str, content: Iterable[bytes]) -> Iterator[None]:
             stream.flush()
             yield
         finally:
-            delete(path)
+            _discard(path)
 
 
 def touch(path: str) -> None:

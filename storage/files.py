@@ -29,6 +29,7 @@ __all__ = [
     "TooLargeError",
     "absolute",
     "atomic_writer",
+    "check_bucket",
     "create_if_absent",
     "delete",
     "delete_many",
@@ -55,6 +56,7 @@ __all__ = [
 ]  # fmt: skip
 MOST_BYTES = 100 * 10**9  # a day of 1080p at 9 Mbit/s
 _READ_AHEAD = 1 << 20
+_FIRST_CONTACT_S = 5.0
 
 
 def entry(uri: str) -> Entry:
@@ -84,6 +86,17 @@ def entries(uris: Iterable[str]) -> dict[str, Entry | OSError | StorageError]:
             raise failures[0]  # it is this machine's network
         found |= asked
     return found
+
+
+def check_bucket(uri: str) -> None:
+    """Asks a store that has buckets, or a hub, whether there is this one, and does not wait long.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StorageError: nobody answers.
+    """
+    with translated(uri), suppress(PermissionError):  # who may not list it may well read from it
+        objects.check_bucket(uri, _FIRST_CONTACT_S)
 
 
 def exists(uri: str) -> bool:

@@ -51,12 +51,13 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-def patiently(request: Callable[[], T]) -> T:
+def patiently(request: Callable[[], T], patience_s: float | None = None) -> T:
     """Tries again with growing pauses while the storage fails in a way that passes, and says so.
 
     Who comes after one that waited in vain does not wait as long: a job that ends has much to put away.
     """
     global _given_up
+    patience_s = PATIENCE_S if patience_s is None else patience_s
     wait, asked, deadline = _FIRST_WAIT_S, 0.0, None
     while True:
         try:
@@ -67,7 +68,7 @@ def patiently(request: Callable[[], T]) -> T:
             asked = retry_after(error)
             if deadline is None:
                 again = time.monotonic() - _given_up < PATIENCE_S
-                deadline = time.monotonic() + (PATIENCE_S / _AFTER if again else PATIENCE_S)
+                deadline = time.monotonic() + (patience_s / _AFTER if again else patience_s)
             if time.monotonic() + max(wait, asked) > deadline:
                 _given_up = time.monotonic()
                 raise
@@ -79,6 +80,22 @@ def patiently(request: Callable[[], T]) -> T:
             return answer
         time.sleep(max(asked, wait * random.uniform(0.5, 1)))
         wait = min(2 * wait, _LONGEST_WAIT_S)
+
+
+def check_bucket(uri: str, patience_s: float) -> None:
+    """Raises FileNotFoundError: the store has no such bucket, or its hub no such repository."""
+    store, path = client(uri)
+    kind = scheme(uri)
+    bucket, _, name = path.partition("/")
+    if kind in ("s3", "s3a"):
+        look = partial(store.call_s3, "list_objects_v2", Bucket=bucket, Prefix=name, MaxKeys=1)
+    elif kind in ("gs", "gcs"):
+        look = partial(store.call, "GET", "b/{}/o", bucket, prefix=name, maxResults=1)
+    elif kind == "hf":
+        look = partial(store.resolve_path, path)
+    else:
+        return
+    patiently(look, patience_s)
 
 
 def each(function: Callable[[T], U], items: Sequence[T]) -> list[U]:

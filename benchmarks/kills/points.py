@@ -106,13 +106,12 @@ def contents(output: Path) -> dict[str, bytes]:
     for path in output.rglob("*"):
         name = path.relative_to(output)
         if path.is_file() and name.parts[0] not in ("cache", "builds"):
-            found[str(name)] = (
-                _unsalted(path.read_bytes()) if name.parts[0] == "states" else path.read_bytes()
-            )
+            found[str(name)] = unsalted(path.read_bytes()) if name.parts[0] == "states" else path.read_bytes()
     return found
 
 
-def _unsalted(state: bytes) -> bytes:
+def unsalted(state: bytes) -> bytes:
+    """A state but for what chance put into it."""
     said = json.loads(state)
     return json.dumps(said | {"salt": bool(said["salt"]), "tombstones": len(said["tombstones"])}).encode()
 

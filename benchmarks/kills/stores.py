@@ -13,6 +13,7 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 BUCKET = "corpora"
+Application = Callable[..., Any]  # of WSGI
 
 
 class OneAtATime:
@@ -46,7 +47,7 @@ class Store:
 
     def _put(self, path: Path, name: str) -> None:
         if self.environ:
-            _client(self.environ).upload_file(str(path), BUCKET, name)
+            client(self.environ).upload_file(str(path), BUCKET, name)
             return
         copy = Path(self.root, name)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -54,11 +55,11 @@ class Store:
 
 
 @contextmanager
-def loopback() -> Iterator[Store]:
-    """A server of this process, with an empty bucket."""
+def loopback(before: Callable[[Application], Application] = lambda inner: inner) -> Iterator[Store]:
+    """A server of this process, with an empty bucket; what `before` makes of it answers."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    server._server.app = OneAtATime(server._server.app)
+    server._server.app = before(OneAtATime(server._server.app))
     host, port = server.get_host_and_port()
     environ = {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
@@ -67,13 +68,14 @@ def loopback() -> Iterator[Store]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     try:
-        _client(environ).create_bucket(Bucket=BUCKET)
+        client(environ).create_bucket(Bucket=BUCKET)
         yield Store(f"s3://{BUCKET}", environ)
     finally:
         server.stop()
 
 
-def _client(environ: Mapping[str, str]) -> Any:
+def client(environ: Mapping[str, str]) -> Any:
+    """boto3's, of a store's environment."""
     return boto3.client(
         "s3",
         endpoint_url=environ["AWS_ENDPOINT_URL"],

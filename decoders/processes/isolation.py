@@ -18,6 +18,7 @@ from pathlib import Path
 
 from decoders.limits import Limits
 from decoders.processes import system_calls
+from decoders.processes.system_calls import LIBC
 
 SWITCH = "FAVOR_DATA_ISOLATION"  # "off": for whoever must look into a decoder with a debugger
 OPEN_FILES = 512
@@ -90,8 +91,7 @@ def enter(decoder: str, file: int) -> tuple[Level, str]:
         return Level.OFF, f"{SWITCH}=off"
     if sys.platform != "linux":
         return Level.OFF, "only Linux has it"
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if decoder == "nvdec":
         rules: Iterable[tuple[int, int]] = _of_gpu()
         calls = system_calls.driving()
@@ -101,7 +101,7 @@ def enter(decoder: str, file: int) -> tuple[Level, str]:
         rules, calls = [], system_calls.decoding()
     held, said = 0, []
     try:
-        said.append(f"Landlock {_landlock(libc, rules)}")
+        said.append(f"Landlock {_landlock(rules)}")
         held += 1
     except OSError as error:
         said.append(f"no Landlock ({_why(error)})")
@@ -128,8 +128,7 @@ def landlock_version() -> int:
     Raises:
         OSError: it has none (ENOSYS), or not switched on (EOPNOTSUPP), or a container forbids it.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    return _checked(libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION)))
+    return _checked(LIBC.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION)))
 
 
 def _checked(result: int) -> int:
@@ -138,18 +137,18 @@ def _checked(result: int) -> int:
     return result
 
 
-def _landlock(libc: ctypes.CDLL, rules: Iterable[tuple[int, int]]) -> int:
+def _landlock(rules: Iterable[tuple[int, int]]) -> int:
     """Forbids all that this version can forbid, but for `rules`: (descriptor, access)."""
     version = landlock_version()
     files = (1 << _FILE_RIGHTS.get(version, _NEWEST_FILE_RIGHTS)) - 1
     asked = (ctypes.c_uint64 * 3)(files, 0b11 if version >= 4 else 0, 0b11 if version >= 6 else 0)
     size = ctypes.c_size_t(8 if version < 4 else 16 if version < 6 else 24)
-    ruleset = _checked(libc.syscall(_CREATE_RULESET, asked, size, ctypes.c_uint32(0)))
+    ruleset = _checked(LIBC.syscall(_CREATE_RULESET, asked, size, ctypes.c_uint32(0)))
     try:
         for descriptor, access in rules:
             rule = _PathBeneath(access & files, descriptor)
-            _checked(libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), ctypes.c_uint32(0)))
-        _checked(libc.syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint32(0)))
+            _checked(LIBC.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), ctypes.c_uint32(0)))
+        _checked(LIBC.syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint32(0)))
     finally:
         os.close(ruleset)
     return version

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from pipelines.commands import stopping
+from pipelines.commands import afresh, stopping
 from pipelines.commands.parser import meant
 from pipelines.errors import StorageError, UsageError
 
@@ -126,9 +126,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"favor-data: {command} needs {error.name}, which is not installed: "
               f"pip install 'favor-data[{extra}]'", file=sys.stderr)  # fmt: skip
         return 2
-    except BrokenPipeError:  # the reader of our output has gone: not an error of ours
+    except OSError as error:
+        return _ended_by(error)
+
+
+def _ended_by(error: OSError) -> int:
+    """Raises it if the system does not say it of itself."""
+    if isinstance(error, BrokenPipeError):  # the reader of our output has gone: not an error of ours
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (stands until the process ends)
         return 0
+    from pipelines.jobs import faults
+
+    if (fault := faults.of(error)) is None:
+        raise error
+    print(f"favor-data: {fault}", file=sys.stderr)
+    return 3
 
 
 def entry() -> NoReturn:
@@ -138,6 +150,7 @@ def entry() -> NoReturn:
     an interpreter which takes itself down abort the process, now and then, after a build that went well.
     """
     stopping.listen()
+    afresh.allow()
     try:
         status = main()
     except BaseException as error:

@@ -19,13 +19,14 @@ from pipelines.changes import check_columns, check_there, leaving, not_removed, 
 from pipelines.errors import StorageError, UsageError
 from pipelines.facts.condition import condition
 from pipelines.jobs import faults
+from pipelines.jobs.buckets import check_buckets
 from pipelines.jobs.runners import check_runner
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings
 from pipelines.settle import Around, settle
-from pipelines.states.commit import ConflictError, latest_number
+from pipelines.states.commit import ConflictError, latest_number, lost
 from pipelines.states.handover import take_back
 from pipelines.states.missing import keys_in, missing_shards
 from pipelines.states.parts import MissingPartError
@@ -101,6 +102,7 @@ def launch(
     with ExitStack() as stack:
         stack.enter_context(web.guarded(frozenset(web.hosts(asked.named))))
         progress = Progress(_progress_file(stack) if bar else None)
+        check_stores(asked)
         if fetching:
             check_sources(asked)
             fetching()
@@ -109,6 +111,13 @@ def launch(
             return bar(progress) if bar else nullcontext()
 
         return carry_out(lambda: look(asked, prepare(asked, progress), warn), beams, warn, shown)
+
+
+def check_stores(asked: Settings) -> None:
+    """Raises:
+    UsageError, StorageError: a bucket that is named is not there.
+    """
+    check_buckets(filter(None, (asked.output, asked.cache, *asked.sources)))
 
 
 def check_sources(asked: Settings) -> None:
@@ -172,8 +181,11 @@ def _passes(error: BaseException) -> bool:
 
 
 def _overtaken(build: Build) -> bool:
-    """Whether another build has committed since this one looked."""
-    return latest_number(build.output) != (build.parent.state if build.parent else 0)
+    """Whether another build has committed since this one looked; raises StorageError."""
+    number = latest_number(build.output)
+    if build.parent and not number:
+        raise lost(build.output)
+    return number != (build.parent.state if build.parent else 0)
 
 
 def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda line: None) -> Job:

@@ -97,6 +97,8 @@ def commit(output: str, changes: Changes) -> State:
     """
     for _ in range(_TRIES):
         found = latest(output)
+        if found is None and changes.parent:
+            raise lost(output)
         state = applied(output, found, changes)
         if found is not None and state == found.model_copy(update={"state": state.state}):
             return found
@@ -105,6 +107,11 @@ def commit(output: str, changes: Changes) -> State:
         if files.create_if_absent(path, state.to_bytes(), output):
             return state
     raise StorageError(f"{output}: other builds commit all the time; this one gave way {_TRIES} times")
+
+
+def lost(output: str) -> StorageError:
+    """To be said of a corpus that had a state a moment ago."""
+    return StorageError(f"{output}: its states were there and are not any more: is its disk mounted?")
 
 
 def _check_there(output: str, state: State, put: Sequence[Row]) -> None:

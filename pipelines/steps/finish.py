@@ -14,7 +14,7 @@ from pipelines.errors import StorageError
 from pipelines.metrics.counters import INPUTS_DONE, count, rejected
 from pipelines.records import AccountOfInput, InputOutcome, Rejection, SampleOutcome
 from pipelines.settle import Around, settle
-from pipelines.states.commit import Changes, commit
+from pipelines.states.commit import Changes, commit, lost
 from pipelines.steps.corpus import KeyedRow
 from pipelines.steps.shards import Changed
 from schemas.manifest import InputRow
@@ -202,5 +202,6 @@ def _finish(
     )
     commit(around.output, changes)
     state = settle(around, {})
-    assert state is not None
+    if state is None:
+        raise lost(around.output)
     return state

@@ -11,6 +11,7 @@ from typing import IO
 
 from pipelines.errors import StorageError
 from pipelines.storage.listing import local, place
+from pipelines.storage.parquet_check import check_parquet
 from pipelines.storage.walk import Found
 from schemas.forms.readers import READERS
 from schemas.grid import seconds_to_ns
@@ -51,7 +52,7 @@ class Manifests:
             ManifestError: it was named and cannot be read, or twenty rows are wrong.
         """
         try:
-            with _opened(found.path) as stream:
+            with _opened(found) as stream:
                 rows = manifest_rows(found.path, stream, _form(found))
                 yield from self._rows(found.path, rows, files.split(place(found.path))[0], found)
         except ManifestError as error:
@@ -73,7 +74,7 @@ class Manifests:
     def claims(self, found: Found) -> Iterator[str]:
         """The files that a `metadata` file speaks of: they are inputs by its rows alone."""
         try:
-            with _opened(found.path) as stream:
+            with _opened(found) as stream:
                 folder = files.split(found.path)[0]
                 for _, row in manifest_rows(found.path, stream, _form(found)):
                     if isinstance(row, ManifestRow):
@@ -144,11 +145,14 @@ def _no_manifest(found: Found, why: str) -> InputRow:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[IO[bytes]]:
+def _opened(found: Found) -> Iterator[IO[bytes]]:
     """A manifest's stream; a pipe would be waited for."""
+    path = found.path
     if files.is_local(path) and os.path.lexists(path) and not Path(path).is_file():
         raise ManifestError(f"{path}: no regular file: give - as SOURCE and pipe the rows in")
     try:
+        if _form(found) == "parquet":
+            check_parquet(path)
         with files.open_read(path) as stream:
             yield stream
     except (OSError, StorageError) as error:

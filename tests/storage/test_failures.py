@@ -61,6 +61,18 @@ def test_a_store_that_cannot_be_reached_ends_in_one_line_in_time(s3, hasty, monk
     assert time.monotonic() - began < 8
 
 
+def test_a_bucket_is_there_or_not_and_nobody_waits_long(s3, door, monkeypatch) -> None:
+    files.check_bucket("s3://corpora/none/at/all")
+    with pytest.raises(FileNotFoundError):
+        files.check_bucket("s3://mistyped/out")
+    monkeypatch.setattr(files, "_FIRST_CONTACT_S", 1.0)
+    door.fails = lambda n: True
+    began = time.monotonic()
+    with pytest.raises(StorageError, match="s3://corpora"):
+        files.check_bucket("s3://corpora")
+    assert time.monotonic() - began < 8
+
+
 def test_a_store_that_is_waited_for_is_said_and_the_next_request_waits_less(
     s3, door, monkeypatch, caplog
 ) -> None:

@@ -63,7 +63,9 @@ class Bucket(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         asked, name = parse_qs(urlsplit(self.path).query), self.name()
-        if not name:
+        if "/b/bucket/" not in self.path:
+            self.answer(404, {"error": {"code": 404, "message": "The specified bucket does not exist."}})
+        elif not name:
             prefix = asked.get("prefix", [""])[0]
             found = [self.described(name) for name in sorted(self.objects) if name.startswith(prefix)]
             self.answer(200, {"kind": "storage#objects", "items": found})
@@ -121,3 +123,9 @@ def test_only_the_first_creates_by_generation_0(bucket) -> None:
     assert files.create_if_absent("gs://bucket/state", b"first")
     assert not files.create_if_absent("gs://bucket/state", b"second")
     assert bucket == {"state": (1, b"first")}
+
+
+def test_a_bucket_is_there_or_not(bucket) -> None:
+    files.check_bucket("gs://bucket/none/at/all")
+    with pytest.raises(FileNotFoundError):
+        files.check_bucket("gs://mistyped/out")

@@ -9,17 +9,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from featurizers.errors import ModelUnavailable
 from featurizers.registry import resolve
 from pipelines.build import prepare
 from pipelines.changes import read_ledger
-from pipelines.commands import options, stopping
+from pipelines.commands import afresh, options, stopping
 from pipelines.commands.make.progress_bar import ProgressBar
 from pipelines.commands.make.summary import as_json, bytes_text, summarize
 from pipelines.errors import StorageError, UsageError
-from pipelines.jobs.launch import check_sources, launch, look
+from pipelines.jobs import faults
+from pipelines.jobs.launch import HERE, check_sources, check_stores, launch, look
 from pipelines.metrics.counters import isolation
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings, settings
@@ -36,31 +37,42 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         UsageError: what the user gave cannot be used.
     """
+    asked, beams = options.parse(argv)
     try:
-        asked, beams = options.parse(argv)
         if asked.dry_run:
             return _rehearse(asked, beams)
         bar = None if asked.quiet else ProgressBar
         done = launch(asked, beams, warn=options.warn, bar=bar, fetching=_fetching(asked))
     except (StorageError, MachineError) as error:
-        print(f"favor-data: {error}; what is done is kept: mend that and run the same command again",
-              file=sys.stderr)  # fmt: skip
-        return 3
+        return _failed(error, beams)
     except (ManifestError, ModelUnavailable) as error:
         raise UsageError(str(error)) from error
     except (UsageError, ModuleNotFoundError, BrokenPipeError):
         raise
-    except Exception:  # loud, and told from a build that found no sample
+    except Exception as error:
         if stopping.received():
             raise
-        traceback.print_exc()
-        print("favor-data: a bug, or a runner that failed; no input is settled by it", file=sys.stderr)
-        return 3
+        return _failed(error, beams)
     ledger = [row for name, row in read_ledger(done.output, done.state).items() if name in done.named]
     if done.state is not None and (asked.json or not asked.quiet):
         say = as_json if asked.json else summarize
         print(say(done.output, done.state, ledger, done.seconds, isolation(done.counters)))
     return _status(ledger, asked.max_rejected)
+
+
+def _failed(error: Exception, beams: PipelineOptions) -> int:
+    """The exit status; where it may be this process that is broken, that of a fresh one."""
+    fault = error if isinstance(error, (StorageError, MachineError)) else faults.of(error)
+    if fault is None:  # loud, and told from a build that found no sample
+        traceback.print_exception(error)
+    if not isinstance(fault, StorageError) and beams.view_as(StandardOptions).runner in HERE:
+        afresh.begin(error)
+    if fault is None:
+        print("favor-data: a bug, or a runner that failed; no input is settled by it", file=sys.stderr)
+    else:
+        kept = "what is done is kept: mend that and run the same command again"
+        print(f"favor-data: {fault}; {kept}", file=sys.stderr)
+    return 3
 
 
 def _status(ledger: Sequence[Mapping[str, Any]], max_rejected: float | None) -> int:
@@ -108,6 +120,7 @@ def _too_many(ledger: Sequence[Mapping[str, Any]], most: float) -> str:
 def _rehearse(asked: Settings, beams: PipelineOptions) -> int:
     adopt(beams, options.warn)
     with web.guarded(frozenset(web.hosts(asked.named))):
+        check_stores(asked)
         if fetching := _fetching(asked):
             check_sources(asked)
             fetching()

@@ -14,8 +14,9 @@ from moto.server import ThreadedMotoServer
 
 from loaders.corpus import open_corpus
 from loaders.dataset import CorpusDataset
+from pipelines import build
 from pipelines.commands.command import main
-from storage import objects
+from storage import files, objects
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +192,19 @@ def test_growth_lists_a_folder_and_asks_for_no_file_of_it(s3, media, features, u
     counting = unreliable(lambda n: False)
     assert main(command) == 0
     assert counting.requests < 60  # 81 inputs: two listings, and the corpus's own files
+
+
+def test_a_bucket_that_is_not_there_is_said_before_anything_runs(
+    s3, media, features, tmp_path, unreliable, monkeypatch, capsys
+) -> None:
+    """And a store that does not answer: at once, not after a minute, and before weights are looked at."""
+    monkeypatch.setattr(build, "_featurizer", None)  # whoever looks at weights stumbles here
+    still = str(media / "still.png")
+    for source, output in ((still, "s3://mistyped/out"), ("s3://mistyped/in/", str(tmp_path / "o"))):
+        assert main(["build", source, "--output", output, *features]) == 2
+        assert "there is no s3://mistyped" in capsys.readouterr().err
+    unreliable(lambda n: True)
+    monkeypatch.setattr(files, "_FIRST_CONTACT_S", 1.0)
+    assert main(["build", still, "--output", "s3://corpora/out", *features]) == 3
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("favor-data: s3://")]
+    assert len(lines) == 1
