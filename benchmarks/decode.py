@@ -229,7 +229,8 @@ Written by `python -m benchmarks.decode --write docs/decoding.md`; not to be edi
 How many times as fast as the ffmpeg command (`fps=2,scale=224:224`, all threads): wall / CPU time, on two
 cores, medians of {repeat} runs in turns. Films of 30 s at 30 fps, with detail and grain. Every decoder gives
 two frames a second, shrunk to 224 x 224; what this one gives is compared, bit for bit and at full size, with
-a decode of every frame.
+a decode of every frame. torchcodec has a column where it is installed (`pip install
+'torchcodec==0.11.*'` beside torch 2.11); it is no dependency of ours.
 
 """
 

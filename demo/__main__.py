@@ -51,7 +51,7 @@ def main() -> int:
     """Exit status of the build, or of verify where that succeeds."""
     shutil.rmtree(OUT, ignore_errors=True)
     media, corpus = OUT / "media", OUT / "corpus"
-    print(f"demo: rendering clips to {media}")
+    print("demo: 1 of 4: small films and sounds are made, a few seconds", flush=True)
     make_media(media)
     question = {
         "id": "spoken-question",
@@ -65,10 +65,14 @@ def main() -> int:
     models = ["--whisper", str(get_model_path()), "--clip", clip_model()]
     keep = ["--keep", "frames,audio", "--transcribe"]
     command = ["build", str(media), str(manifest), "--output", str(corpus), *models, *keep]
-    print(f"demo: favor-data {' '.join(command)}")
-    status = favor_data(command) or favor_data(["verify", str(corpus)])
+    print(f"demo: 2 of 4: a corpus is built of them:\n    favor-data {' '.join(command)}", flush=True)
+    status = favor_data(command)
+    if not status:
+        print("\ndemo: 3 of 4: every byte of it is read again", flush=True)
+        status = favor_data(["verify", str(corpus)])
     if not status:
         show(corpus)
+        print("\ndemo: 4 of 4: it is drawn as a page", flush=True)
         status = favor_data(["report", str(corpus), "--output", str(OUT / "report.html")])
         print(f"\ndemo: look at it in a browser: {OUT / 'report.html'}")
         print(f"demo: look inside with: tar tf {corpus}/shards/000000.tar")

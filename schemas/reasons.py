@@ -10,11 +10,11 @@ from schemas.grid import SECOND_NS
 class Stage(enum.StrEnum):
     """Where in the job an input was rejected."""
 
-    SOURCE = "source"
-    PROBE = "probe"
-    PLAN = "plan"
-    DECODE = "decode"
-    FEATURIZE = "featurize"
+    SOURCE = "source"  # finding and reading files and manifests
+    PROBE = "probe"  # what a file holds
+    PLAN = "plan"  # spans and modalities
+    DECODE = "decode"  # packets to frames and sound
+    FEATURIZE = "featurize"  # the encoders
     WHERE = "where"  # decoded, and kept out by --where
 
 
@@ -22,20 +22,20 @@ class Reason(enum.StrEnum):
     """The class of a rejection."""
 
     BAD_ROW = "bad_row"  # a manifest's row that is wrong, with --skip-bad-rows
-    NOT_FOUND = "not_found"
+    NOT_FOUND = "not_found"  # no such file
     UNREADABLE = "unreadable"  # permissions, a folder or a pipe, a damaged tar
     CHANGED = "changed"  # replaced or written to between its listing and its last frame
-    EMPTY_FILE = "empty_file"
+    EMPTY_FILE = "empty_file"  # no bytes, or a tar without media
     NOT_MEDIA = "not_media"  # no demuxer recognises the bytes
     REFUSED_FORMAT = "refused_format"  # playlists and anything that opens other files
     CORRUPT = "corrupt"  # recognised, but nothing in it decodes
     NO_STREAMS = "no_streams"  # neither sound nor pictures
     MISSING_MODALITY = "missing_modality"  # the row asks for sound or pictures that the media lacks
-    SPAN_OUT_OF_RANGE = "span_out_of_range"
+    SPAN_OUT_OF_RANGE = "span_out_of_range"  # the row's start or end lies outside the medium
     TOO_LARGE = "too_large"  # over a limit on bytes, pixels, streams, duration or memory
-    TIMED_OUT = "timed_out"
-    DECODER_CRASHED = "decoder_crashed"
-    ENCODER_FAILED = "encoder_failed"
+    TIMED_OUT = "timed_out"  # decoding took longer than it may
+    DECODER_CRASHED = "decoder_crashed"  # twice, in fresh processes
+    ENCODER_FAILED = "encoder_failed"  # twice, while another input went well
     FILTERED = "filtered"  # by the rule that the detail holds; such an input is no rejected one
 
 

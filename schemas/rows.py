@@ -17,8 +17,12 @@ from schemas.state import IndexPart
 VERSION = "2"
 Row = dict[str, Any]
 
-_TEXT = pa.field("element", pa.string(), nullable=False)
-_STRINGS = pa.list_(_TEXT)
+
+def _listed(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", kind, nullable=False))
+
+
+_STRINGS = _listed(pa.string())
 _PER_MODALITY = pa.struct([("video", pa.string()), ("audio", pa.string()), ("image", pa.string())])
 _EXTENT = [
     pa.field("shard", pa.string(), nullable=False),  # relative to the corpus
@@ -27,18 +31,28 @@ _EXTENT = [
     pa.field("sha256", pa.string(), nullable=False),  # of those bytes
     pa.field("content", pa.string(), nullable=False),  # digest of all that decided them
 ]
-_LAYER = pa.struct([pa.field("column", pa.string(), nullable=False), *_EXTENT])
+_LAYER = pa.struct(
+    [
+        pa.field("column", pa.string(), nullable=False),  # the layer: a column, "words" …
+        *_EXTENT,
+    ]
+)
 _FEATURE = pa.struct(
     [
-        pa.field("column", pa.string(), nullable=False),
-        pa.field("fingerprint", pa.string(), nullable=False),
-        pa.field("dtype", pa.string(), nullable=False),
-        pa.field("shape", pa.list_(pa.field("element", pa.int32(), nullable=False)), nullable=False),
+        pa.field("column", pa.string(), nullable=False),  # the member is KEY.COLUMN.npy
+        pa.field("fingerprint", pa.string(), nullable=False),  # of its encoder, as corpus.json has it
+        pa.field("dtype", pa.string(), nullable=False),  # as stored
+        pa.field("shape", _listed(pa.int32()), nullable=False),  # whole
         pa.field("offset", pa.int64(), nullable=False),  # of its tar header, from its extent's first byte on
         pa.field("size", pa.int64(), nullable=False),  # with header and padding
     ]
 )
-_TURN = pa.struct([pa.field("from", pa.string()), pa.field("value", pa.string())])
+_TURN = pa.struct(
+    [
+        pa.field("from", pa.string()),  # human | gpt
+        pa.field("value", pa.string()),  # what is said
+    ]
+)
 
 
 def _versioned(fields: list[pa.Field]) -> pa.Schema:
@@ -47,33 +61,33 @@ def _versioned(fields: list[pa.Field]) -> pa.Schema:
 
 INDEX = _versioned(
     [
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("id", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),  # begins the names of its members
+        pa.field("id", pa.string(), nullable=False),  # the manifest's, else the medium's name
         *_EXTENT,  # of the base
-        pa.field("columns", pa.list_(pa.field("element", _LAYER, nullable=False)), nullable=False),
-        pa.field("features", pa.list_(pa.field("element", _FEATURE, nullable=False)), nullable=False),
+        pa.field("columns", _listed(_LAYER), nullable=False),  # what lies apart
+        pa.field("features", _listed(_FEATURE), nullable=False),  # of every layer
         pa.field("members", pa.string(), nullable=False),  # of the base: one kind a shard
         pa.field("record", pa.int8(), nullable=False),  # version of KEY.json
         pa.field("head", pa.int32(), nullable=False),  # bytes of KEY.json, with header and padding
-        pa.field("steps", pa.int32(), nullable=False),
-        pa.field("start_ns", pa.int64(), nullable=False),
-        pa.field("end_ns", pa.int64(), nullable=False),
+        pa.field("steps", pa.int32(), nullable=False),  # of 0.5 s
+        pa.field("start_ns", pa.int64(), nullable=False),  # of the span, in the media's own time
+        pa.field("end_ns", pa.int64(), nullable=False),  # likewise
         pa.field("audio_steps", pa.int32(), nullable=False),  # steps that have sound
         pa.field("visual_steps", pa.int32(), nullable=False),  # steps that have a frame
-        pa.field("conversations", pa.int32(), nullable=False),
-        pa.field("modalities", _STRINGS, nullable=False),
-        pa.field("uris", _PER_MODALITY, nullable=False),
-        pa.field("digests", _PER_MODALITY, nullable=False),
+        pa.field("conversations", pa.int32(), nullable=False),  # how many
+        pa.field("modalities", _STRINGS, nullable=False),  # of video, audio, image
+        pa.field("uris", _PER_MODALITY, nullable=False),  # where its media lie
+        pa.field("digests", _PER_MODALITY, nullable=False),  # SHA-256 of the files, "+2": as they are read
         pa.field("words", pa.int32()),  # spoken in the span; null where no transcript was asked for
         pa.field("language", pa.string()),  # of the file, as Whisper names it, "und": none heard
         pa.field("metadata", pa.string(), nullable=False),  # JSON: what all the sample's rows agree on
         # From the headers of the picture's file, or of the sound's where there is no picture; null where that
         # does not apply, or where an earlier version wrote the sample.
         pa.field("width", pa.int32()),  # as displayed
-        pa.field("height", pa.int32()),
+        pa.field("height", pa.int32()),  # likewise
         pa.field("fps", pa.float64()),  # frames by their stream's length
-        pa.field("video_codec", pa.string()),
-        pa.field("audio_codec", pa.string()),
+        pa.field("video_codec", pa.string()),  # as FFmpeg names it
+        pa.field("audio_codec", pa.string()),  # likewise
         pa.field("bit_rate", pa.int64()),  # of the whole file, bits a second
         pa.field("start_offset_ms", pa.float64()),  # by how much sound begins after the pictures of its file
         pa.field("signals", pa.string()),  # JSON: name -> value; null where none were measured
@@ -81,40 +95,43 @@ INDEX = _versioned(
 )
 TALKS = _versioned(
     [
-        pa.field("key", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),  # of its sample
         pa.field("number", pa.int32()),  # its place among the sample's; null: the row has no conversation
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("input", pa.string(), nullable=False),
-        pa.field("turns", pa.list_(pa.field("element", _TURN, nullable=False)), nullable=False),
+        pa.field("id", pa.string(), nullable=False),  # of the manifest's row
+        pa.field("input", pa.string(), nullable=False),  # as the ledger names it
+        pa.field("turns", _listed(_TURN), nullable=False),  # in order
         pa.field("metadata", pa.string(), nullable=False),  # JSON: this row's own
     ]
 )
 _OUTCOME = pa.struct(
     [
-        pa.field("start_ns", pa.int64()),
-        pa.field("end_ns", pa.int64()),
+        pa.field("start_ns", pa.int64()),  # of the span
+        pa.field("end_ns", pa.int64()),  # likewise
         pa.field("key", pa.string()),  # null: the span gave no sample
-        pa.field("stage", pa.string()),
-        pa.field("reason", pa.string()),
-        pa.field("detail", pa.string()),
+        pa.field("stage", pa.string()),  # null where it gave one
+        pa.field("reason", pa.string()),  # likewise
+        pa.field("detail", pa.string()),  # likewise
     ]
 )
 _REMARK = pa.struct(
-    [pa.field("remark", pa.string(), nullable=False), pa.field("count", pa.int32(), nullable=False)]
+    [
+        pa.field("remark", pa.string(), nullable=False),  # schemas.reasons.Remark
+        pa.field("count", pa.int32(), nullable=False),  # how often in this input
+    ]
 )
 LEDGER = _versioned(
     [
         pa.field("input", pa.string(), nullable=False),  # a path, or "manifest.jsonl:12"
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("uris", _STRINGS, nullable=False),
+        pa.field("id", pa.string(), nullable=False),  # the row's, else the medium's name
+        pa.field("uris", _STRINGS, nullable=False),  # of its media
         pa.field("signature", pa.string(), nullable=False),  # schemas.manifest.InputRow
         pa.field("status", pa.string(), nullable=False),  # done | rejected | filtered | removed
         pa.field("stage", pa.string()),  # schemas.reasons.Stage, null when done
         pa.field("reason", pa.string()),  # schemas.reasons.Reason, null when done
         pa.field("detail", pa.string()),  # for people
-        pa.field("keys", _STRINGS, nullable=False),
-        pa.field("outcomes", pa.list_(pa.field("element", _OUTCOME, nullable=False)), nullable=False),
-        pa.field("remarks", pa.list_(pa.field("element", _REMARK, nullable=False)), nullable=False),
+        pa.field("keys", _STRINGS, nullable=False),  # of its samples
+        pa.field("outcomes", _listed(_OUTCOME), nullable=False),  # of every span
+        pa.field("remarks", _listed(_REMARK), nullable=False),  # what the decoder noticed
     ]
 )
 

@@ -162,13 +162,14 @@ class Run:
                 )
             self.say(f"step {step.step}: loss {loss:.4f} on the held-out part")
         now = time.monotonic()
-        if self.told is None or now - self.told > EVERY_SECONDS or epoch_ended:
+        of = self.steps_an_epoch * self.options.epochs
+        if self.told is None or now - self.told > EVERY_SECONDS or step.step == of:
             self.told = now
-            of = self.steps_an_epoch * self.options.epochs
             left = (now - self.began) / (step.step - self.first) * (of - step.step)
+            lasting = f"{left / 60:.0f} min" if left >= 60 else f"{left:.0f} s"
             self.say(
                 f"step {step.step} of {of}, epoch {step.epoch + 1} of {self.options.epochs}: "
-                f"loss {step.answer:.4f}, about {left / 60:.0f} min left"
+                f"loss {step.answer:.4f}, about {lasting} left"
             )
 
     def _log(self) -> TextIO:

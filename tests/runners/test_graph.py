@@ -1,8 +1,11 @@
 """What the docs promise of the job as it is submitted, read from its portable proto."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from apache_beam.internal.cloudpickle import cloudpickle
 
 from runners.graph import fused, pickled, shuffles, steps
@@ -12,6 +15,13 @@ GPU_STEPS = ("Decode/", "Featurize ")
 
 def encodes(name: str) -> bool:
     return name.startswith(GPU_STEPS)
+
+
+def test_the_page_says_about_how_many_steps_and_shuffles_there_are(on_gpus: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "dataflow.md").read_text(encoding="utf-8")
+    [said] = re.findall(r"about (\d+) steps, (\d+) shuffles, ([\d.]+) MB", page)
+    found = (len(steps(on_gpus)), len(shuffles(on_gpus)), on_gpus.ByteSize() / 1e6)
+    assert found == pytest.approx(tuple(map(float, said)), rel=0.15)
 
 
 def test_only_the_stage_that_decodes_and_encodes_asks_for_accelerator_and_memory(on_gpus: Any) -> None:

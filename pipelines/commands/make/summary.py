@@ -11,6 +11,7 @@ from typing import Any
 from schemas.state import State
 
 _SHOWN = 20
+_STAGES = 3  # a line of 80 columns
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -111,11 +112,11 @@ def _isolated(isolation: Mapping[str, int]) -> str:
 
 
 def _time(profile: Mapping[str, float]) -> str:
-    """The whole, and what it went to; stages of several workers and overlapping ones add up to more."""
+    """The whole, and what most of it went to; stages that overlap add up to more."""
     if not profile:
         return "nothing to do"
     stages = sorted(((value, name) for name, value in profile.items() if name != "build"), reverse=True)
-    spent = ", ".join(f"{name} {value:.1f} s" for value, name in stages if value >= 0.05)
+    spent = ", ".join(f"{name} {value:.1f} s" for value, name in stages[:_STAGES] if value >= 0.05)
     return f"{profile['build']:.1f} s: {spent}"
 
 

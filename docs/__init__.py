@@ -1,0 +1,1 @@
+"""Pages for people; `site/` makes a site of them."""
