@@ -31,8 +31,7 @@ test: $(INSTALLED)
 
 # build/site/index.html: docs/ as a site; a warning is an error.
 docs: $(INSTALLED)
-	$(BIN)/python -m docs.site.generate
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 # The job as DataflowRunner would submit it. Google's hundred packages lie in an environment on top of ours.
 dataflow: $(GCP)/.installed

@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the code: `python -m docs.site.generate`."""
+"""Pages that are made from the code, each time the site is built."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from unittest import mock
@@ -21,9 +20,8 @@ from schemas.reasons import Reason, Remark, Stage
 from schemas.sample import Sample
 from schemas.state import IndexPart, LedgerPart, State
 
-DOCS = Path(__file__).parents[1]
-ROOT = DOCS.parent
-_MADE = "Made from the code by `python -m docs.site.generate`; a test holds it to be so.\n"
+ROOT = Path(__file__).parents[2]
+_MADE = "Made from the code.\n"
 
 
 def _closed_set(kind: type[Reason] | type[Remark] | type[Stage]) -> str:
@@ -33,7 +31,7 @@ def _closed_set(kind: type[Reason] | type[Remark] | type[Stage]) -> str:
 
 
 def schema() -> str:
-    """docs/schema.md."""
+    """schema.md."""
     said = comments(ROOT / "schemas" / "rows.py")
     extent = said["_EXTENT"]
     index = columns(rows.INDEX, [{**extent, **said["INDEX"]}, {**extent, **said["_LAYER"]}, said["_FEATURE"]])
@@ -59,7 +57,7 @@ def schema() -> str:
 
 
 def commands() -> str:
-    """docs/command.md."""
+    """command.md."""
     names = re.findall(r"^  (\w+) ", command.USAGE, re.MULTILINE)
     parts = [f"# The command\n\n{_MADE}\n```text\n{command.USAGE}\n```\n"]
     with mock.patch.dict(os.environ, COLUMNS="100"):
@@ -72,27 +70,16 @@ def commands() -> str:
 
 
 def reference() -> str:
-    """docs/reference.md: every public name, for mkdocstrings."""
+    """reference.md: every public name, for mkdocstrings."""
     public = {name: getattr(favor_data, name) for name in favor_data.__all__ if name != "__version__"}
     names = sorted(public, key=str.lower)
     parts = "\n".join(f"::: {public[name].__module__}.{name}\n" for name in names)
     return (
-        "# Python\n\nMade from the docstrings of `favor_data.__all__` by `make docs`; "
+        "# Python\n\nWhat `favor_data.__all__` lists, by its docstrings; "
         f"[api.md](api.md) shows them at work.\n\n{parts}"
     )
 
 
 def pages() -> Mapping[str, str]:
-    """File of docs/ -> its content."""
+    """File -> its content."""
     return {"schema.md": schema(), "command.md": commands(), "reference.md": reference()}
-
-
-def main() -> int:
-    """Exit status 0."""
-    for name, text in pages().items():
-        (DOCS / name).write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

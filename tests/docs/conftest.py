@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from tests.docs.blocks import ROOT
+from docs.site.blocks import ROOT
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SPEECH = ROOT / "demo" / "media" / "speech"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from docs.site.blocks import ROOT, RUN, blocks
 from scores.answers import read_answers
-from tests.docs.blocks import ROOT, RUN, blocks
 from tests.docs.conftest import stood_in
 from tests.docs.test_commands import typed, typed_lines
 
@@ -17,7 +17,7 @@ ROOMS = ("decoders", "pipelines", "featurizers", "loaders", "schemas", "storage"
 
 
 def test_what_is_typed_ends_in_right_answers(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    [block] = [block for block in blocks(README) if block.mark == RUN]
+    [block] = [block for block in blocks(README.read_text(encoding="utf-8")) if block.mark == RUN]
     for line in typed_lines(stood_in(block.text)):
         assert typed(line) == 0, f"{line}\n{capfd.readouterr().err[-2000:]}"
     losses = [
@@ -32,7 +32,7 @@ def test_what_is_typed_ends_in_right_answers(home: Path, capfd: pytest.CaptureFi
 
 
 def test_its_python_reads_every_sample(home: Path) -> None:
-    [block] = [block for block in blocks(README) if block.language == "python"]
+    [block] = [block for block in blocks(README.read_text(encoding="utf-8")) if block.language == "python"]
     assert (
         typed(
             stood_in(

@@ -1,4 +1,4 @@
-"""The commands of the pages: which blocks there are, and what is said in the line above each."""
+"""The blocks of a page, and what is said of each in the line above it."""
 
 from __future__ import annotations
 
@@ -10,39 +10,45 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+RUN = "<!-- run -->"  # typed by tests/docs; other such marks are those of other tests
 _COMMAND = re.compile(
     r"^(?:\w+=\S+ )*(?:\.venv/bin/)?"
     r"(?:favor-data|python\S*|make|pip|gcloud|torchrun|bash|tar|for|cat|sed|ffmpeg|git)\b",
     re.MULTILINE,
 )
 _SHELL = ("", "sh", "bash")
-RUN, TOY = "<!-- run -->", "<!-- toy -->"
-NOT_RUN = re.compile(r"\*Not run by a test: .+\*")
+_MARKED = re.compile(r"<!-- \w+ -->|\*Not run by a test(: .+)?\*")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; `mark`: the line above it."""
+    """A fenced block; `mark`: the line above it; `line`: number of its first fence's, from 0."""
 
-    page: Path
+    line: int
     mark: str
     language: str
     text: str
 
     @property
     def commands(self) -> bool:
+        """Whether somebody would type it."""
         return self.language in _SHELL and bool(_COMMAND.search(self.text))
 
+    @property
+    def marked(self) -> bool:
+        """Whether the page says that a test types it, or that none does."""
+        return bool(_MARKED.fullmatch(self.mark))
 
-def blocks(page: Path) -> Iterator[Block]:
+
+def blocks(text: str) -> Iterator[Block]:
     """Every block of a page, in order."""
-    inside: tuple[str, str] | None = None
+    inside: tuple[int, str, str] | None = None
     lines: list[str] = []
-    for before, line in pairwise(["", *page.read_text(encoding="utf-8").splitlines()]):
+    for number, (before, line) in enumerate(pairwise(["", *text.splitlines()])):
         if not line.startswith("```"):
             lines.append(line)
         elif inside is None:
-            inside, lines = (before.strip(), line.removeprefix("```").strip()), []
+            inside, lines = (number, before.strip(), line.removeprefix("```").strip()), []
         else:
-            yield Block(page, *inside, "\n".join(lines))
+            yield Block(*inside, "\n".join(lines))
             inside = None
