@@ -116,7 +116,7 @@ def _time(profile: Mapping[str, float]) -> str:
     if not profile:
         return "nothing to do"
     stages = sorted(((value, name) for name, value in profile.items() if name != "build"), reverse=True)
-    spent = ", ".join(f"{name} {value:.1f} s" for value, name in stages[:_STAGES] if value >= 0.05)
+    spent = ", ".join(f"{name} {value:.3g} s" for value, name in stages[:_STAGES] if value >= 0.05)
     return f"{profile['build']:.1f} s: {spent}"
 
 
