@@ -18,6 +18,7 @@ from decoders.limits import DEFAULT, Limits
 from decoders.streams import nvdec
 from decoders.streams.audio import SoundReader
 from decoders.streams.decord import DecordReader
+from decoders.streams.film import Films, small
 from decoders.streams.frames import FrameCollector, Prepared
 from decoders.streams.parallel import merge
 from decoders.streams.picture import ToRGB
@@ -30,7 +31,7 @@ from decoders.timeline.files import MediaFile
 from decoders.timeline.selective import Plan, plan, share
 from decoders.timeline.timeline import Timeline, read_timeline
 from schemas.grid import SECOND_NS, FrameAt, Grid, Nanoseconds, Span
-from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFrames, FrameTransform
+from schemas.media import ClipRequest, DecodedAudio, DecodedClip, DecodedFilm, DecodedFrames, FrameTransform
 from schemas.reasons import MediaError, Reason, Remark
 
 ADMIT_NS = 2 * SECOND_NS  # a span's resampling reaches back by less than this
@@ -79,7 +80,8 @@ def decode_clips(
             audio = sounds.clip(index) if sounds and request.audio else None
             if pictures and sounds and pictures.undecodable and sounds.undecodable:
                 raise MediaError(Reason.CORRUPT, "neither a frame nor a sample decodes")
-            yield DecodedClip(request.grid, frames, audio)
+            film = pictures.film(index) if pictures and request.film else None
+            yield DecodedClip(request.grid, frames, audio, film)
 
 
 def _check_modalities(requests: Sequence[ClipRequest], timeline: Timeline) -> None:
@@ -107,10 +109,13 @@ class _Wish:
 
 
 class _Shown:
-    """A frame that is shown for a time, made ready when first asked for."""
+    """A frame that is shown for a time, made ready when first asked for; `small`: of a film."""
 
-    def __init__(self, timed: TimedFrame, to_rgb: ToRGB, transforms: Mapping[str, FrameTransform]) -> None:
+    def __init__(
+        self, timed: TimedFrame, to_rgb: ToRGB, transforms: Mapping[str, FrameTransform], film: bool
+    ) -> None:
         self.start_ns, self.end_ns = timed.start_ns, timed.end_ns
+        self.small = small(timed.frame) if film else None
         self._make: Callable[[], Prepared] | None = partial(_prepare, timed, to_rgb, transforms)
         self._prepared: Prepared = {}
 
@@ -150,6 +155,7 @@ class Pictures:
         """Begin; what is given back has to be closed."""
         self._transforms = transforms
         wishes = []
+        self._films = Films([request.grid.span if request.film else None for request in requests])
         for clip, request in enumerate(requests):
             if request.frames:
                 times = self._instants(request.grid).tolist()
@@ -169,6 +175,8 @@ class Pictures:
     def _read(self) -> Generator[_Shown]:
         """The frames on screen at the wished instants, and possibly others; none is missing."""
         instants = np.array([wish.time_ns for wish in self._wishes], np.int64)
+        if self._films.spans:
+            instants = np.union1d(instants, self._films.instants(self._timeline.duration_ns))[::-1]
         if self._timeline.video is not None and self._timeline.video.codec == webp.CODEC:
             yield from self._ready(animation(self._file, self._timeline, self._limits), None)
             return
@@ -211,7 +219,7 @@ class Pictures:
     def _ready(self, frames: Iterator[TimedFrame], aspect: Fraction | None) -> Iterator[_Shown]:
         to_rgb = ToRGB(aspect, self._limits)
         for timed in frames:
-            yield _Shown(timed, to_rgb, self._transforms)
+            yield _Shown(timed, to_rgb, self._transforms, film=bool(self._films.spans))
 
     def _selective(self, plan: Plan, container: InputContainer, threads: int) -> Iterator[TimedFrame]:
         return SelectiveReader(container, self._timeline, self._limits, threads, plan).frames()
@@ -226,17 +234,23 @@ class Pictures:
 
     def clip(self, clip: int) -> DecodedFrames:
         """The frames of one request; earlier requests must have been taken."""
-        while self._left[clip] and self._advance():
+        while (self._left[clip] or self._films.lacks(clip)) and self._advance():
             pass
         collector = self._collectors.pop(clip)
         lacking = [Remark.NO_PICTURES] if self.undecodable else []
         remarks = _said(self._timeline.remarks, collector.grid.span, lacking)
         return replace(collector.finish(), remarks=remarks)
 
+    def film(self, clip: int) -> DecodedFilm:
+        """Every frame of the request that `clip` was last asked for."""
+        return self._films.take(clip)
+
     def _advance(self) -> bool:
         shown = next(self._frames, None)
         if shown is None:
             return False
+        if shown.small is not None:
+            self._films.add(shown.small, shown.start_ns, shown.end_ns)
         while self._wishes and self._wishes[-1].time_ns < shown.end_ns:
             wish = self._wishes.pop()
             self._left[wish.clip] -= 1

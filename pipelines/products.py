@@ -56,7 +56,9 @@ class Product:
         fingerprint: of all that makes its bytes beside source, span and grid.
         column: whose featurizer makes it; None: decoding does.
         of_file: one entry a file, however many spans there are of it.
-        asks: it also depends on the sample's questions, which `asking` gives it.
+        asks: it also depends on the sample's questions, which `of_sample` gives it.
+        full: it looks at every frame, and at the sample's sound too where the same file has it, which
+            `of_sample` says in `heard`.
     """
 
     name: str
@@ -67,13 +69,21 @@ class Product:
     of_file: bool = False
     asks: bool = False
     questions: tuple[str, ...] = ()
+    full: bool = False
+    heard: bool = False
 
-    def asking(self, questions: tuple[str, ...]) -> Product:
-        """The same of these questions, where it depends on any."""
-        if not self.asks:
-            return self
-        asked = digest({"asked": self.fingerprint, "questions": questions})
-        return replace(self, fingerprint=asked, questions=questions)
+    def of_sample(self, sample: PlannedSample) -> Product:
+        """The same of this sample, where it depends on more than a span of one stream."""
+        if self.asks:
+            asked = digest({"asked": self.fingerprint, "questions": sample.questions})
+            return replace(self, fingerprint=asked, questions=sample.questions)
+        both = [sample.media.get(modality) for modality in (Modality.VIDEO, Modality.AUDIO)]
+        contents = [source.content for source in both if source]
+        return self.with_sound() if self.full and contents == contents[:1] * 2 else self
+
+    def with_sound(self) -> Product:
+        """The same of a sample whose sound lies in the same file."""
+        return replace(self, fingerprint=digest({"heard": self.fingerprint}), heard=True)
 
     @property
     def group(self) -> str:
@@ -116,7 +126,7 @@ class Products:
         for modality, source in sorted(sample.media.items()):
             stream = STREAM_OF[modality]
             for product in self.of(stream):
-                made = product.asking(sample.questions)
+                made = product.of_sample(sample)
                 yield made, self.key(source.content, stream, sample.span, made)
 
     def grid(self, stream: Stream, span: Span) -> Grid:
@@ -152,8 +162,7 @@ def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any])
         if "audio" in keep and sound:
             made.append(Product("flac", stream, "flac", digest(base | {"flac": FLAC_VERSION})))
         if given := options.get("signals"):
-            versions = given["sound" if sound else "pictures"]
-            made.append(Product(SIGNALS, stream, SIGNALS, digest(base | {"signals": versions})))
+            made.append(_signals(stream, base, given, options))
         for name, column in columns.items():
             if (column.modality == Modality.AUDIO) != sound:
                 continue
@@ -165,3 +174,14 @@ def products_of_build(columns: Mapping[str, Column], options: Mapping[str, Any])
                 words_of = digest(base | {"words": [*heard, column.fingerprint]})
                 made.append(Product(WORDS, stream, WORDS, words_of, name, of_file=True))
     return Products(tuple(made), FrameAt(options["frame_at"]))
+
+
+def _signals(
+    stream: Stream, base: Mapping[str, Any], given: Mapping[str, Any], options: Mapping[str, Any]
+) -> Product:
+    measured = {"signals": given["sound" if stream is Stream.AUDIO else "pictures"]}
+    full = stream is Stream.FRAMES and "film" in given
+    if full:
+        measured |= {"film": given["film"]}
+        measured |= {"audio_channel": channel} if (channel := options.get("audio_channel")) else {}
+    return Product(SIGNALS, stream, SIGNALS, digest({**base, **measured}), full=full)

@@ -22,6 +22,7 @@ from signals.registry import versions
 KEEPS = ("frames", "audio")
 FITS = ("crop", "squash", "favor")
 CHANNELS = ("mix", "first")
+SIGNAL_WAYS = ("grid", "full")  # of the grid's frames, or of every frame
 _UNITS = {
     "": 1,
     "B": 1,
@@ -50,6 +51,7 @@ class Settings:
         retry: reasons of the ledger to look at again.
         least_rate: bytes a second (decoders/limits.py).
         max_rejected: the part of the inputs, from 0 to 1, above which the command says that it failed.
+        signals: one of SIGNAL_WAYS; empty: none are measured.
         language: Whisper's code of what is spoken; None: detected once a file.
         like: whose recipe the other settings are of (pipelines.jobs.like.py); recorded only.
         mirror: what the SOURCEs no longer name leaves the corpus; `yes`: also over a tenth of it.
@@ -91,7 +93,7 @@ class Settings:
     least_rate: float = 8.0
     accelerator: str | None = None
     audio_track: str = ""
-    signals: bool = False
+    signals: str = ""
     where: str | None = None
     audio_channel: str = "mix"
     audio_tail: bool = False
@@ -125,6 +127,12 @@ class Settings:
             raise UsageError(
                 f"--shortest-clip {ns_to_seconds(self.shortest_ns):g}: at most half of --clip-seconds "
                 f"({ns_to_seconds(self.clip_ns):g}), the longest"
+            )
+        if self.signals and self.signals not in SIGNAL_WAYS:
+            raise UsageError(f"signals {self.signals!r} is none of {', '.join(SIGNAL_WAYS)}")
+        if self.signals == "full" and self.decoder != "pyav":
+            raise UsageError(
+                f"--signals full reads every frame with pyav: leave out --decoder {self.decoder}"
             )
         if self.limit is not None and self.mirror:
             raise UsageError("mirror takes out what no SOURCE names: leave out --limit")
@@ -208,7 +216,7 @@ class Settings:
             "dtype": self.dtype,
             "shard_bytes": self.shard_bytes,
             **({"audio_track": self.audio_track} if self.audio_track else {}),
-            **({"signals": versions()} if self.signals else {}),
+            **({"signals": versions(full=self.signals == "full")} if self.signals else {}),
             **({"where": self.where} if self.where else {}),
             **({"no_sound": True} if self.no_sound else {}),
             **({"uris": self.uris} if self.uris != "full" else {}),
@@ -237,6 +245,7 @@ def settings(
     least_rate: str | float = 8,
     audio_track: str | int = "",
     limit: str | int | None = None,
+    signals: str | bool = "",
     sources: Iterable[str] = (),
     **others: Any,
 ) -> Settings:
@@ -256,6 +265,7 @@ def settings(
         "least_rate": ("least_rate", rate, least_rate),
         "audio_track": ("audio_track", sound_track, audio_track),
         "limit": ("limit", at_most, limit),
+        "signals": ("signals", lambda given: "grid" if given is True else given or "", signals),
     }
     typed: dict[str, Any] = {}
     for name, (option, parse, value) in given.items():

@@ -128,4 +128,5 @@ def entries_of(row: Row, products: Products) -> Iterator[str]:
     for modality, stream in STREAM_OF.items():
         if sha256 := row["digests"][str(modality)]:
             for product in products.of(stream):
-                yield f"{products.key(sha256, stream, span, product)}.{product.suffix}"
+                for made in (product, product.with_sound()) if product.full else (product,):
+                    yield f"{products.key(sha256, stream, span, made)}.{product.suffix}"

@@ -81,8 +81,8 @@ def tasks_of(needs: Sequence[Need]) -> Tasks:
 
 
 def _name(product: Product) -> str:
-    """Samples of one span may be asked different things."""
-    return f"{product.name} {product.fingerprint}" if product.asks else product.name
+    """Samples of one span may be asked different things, and be without its sound."""
+    return f"{product.name} {product.fingerprint}" if product.asks or product.full else product.name
 
 
 def hearing_of(needs: Sequence[Need], products: Products) -> Hearing | None:

@@ -68,11 +68,12 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class ClipRequest:
-    """One span to decode: which grid, and which of the two streams are wanted."""
+    """One span to decode: which grid, and which of the streams are wanted; `film`: and every frame, small."""
 
     grid: Grid
     frames: bool
     audio: bool
+    film: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,22 @@ class DecodedAudio:
     remarks: tuple[str, ...] = ()
 
 
+FILM_SIDE = 64  # rows and columns of a film's frames; proportions are not kept
+
+
+@dataclass(frozen=True)
+class DecodedFilm:
+    """Every frame that is on screen in one span, but for those that follow another within 10 ms.
+
+    Attributes:
+        frames: uint8 [m, 64, 64], luma.
+        pts_ns: int64 [m], ascending, presentation times in the media's time.
+    """
+
+    frames: npt.NDArray[np.uint8]
+    pts_ns: Nanoseconds
+
+
 @dataclass(frozen=True)
 class DecodedClip:
     """What decoding one ClipRequest gave."""
@@ -121,6 +138,7 @@ class DecodedClip:
     grid: Grid
     frames: DecodedFrames | None
     audio: DecodedAudio | None
+    film: DecodedFilm | None = None
 
     @property
     def span(self) -> Span:

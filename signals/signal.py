@@ -93,6 +93,25 @@ class Pictures:
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class Film:
+    """Every frame of one span, and its sound where the same file has it.
+
+    Attributes:
+        start_s: the span's start, in seconds of the media's own time.
+        frames: uint8 [m, 64, 64], luma.
+        times_s: float64 [m], ascending: when each appears, from the span's start on; the first may before it.
+        length_s: of the span.
+        sound: None: there is none, or it lies in another file.
+    """
+
+    start_s: float
+    frames: npt.NDArray[np.uint8]
+    times_s: npt.NDArray[np.float64]
+    length_s: float
+    sound: Sound | None
+
+
 @dataclass(frozen=True)
 class Signal:
     """One registered signal.
@@ -101,7 +120,8 @@ class Signal:
         unit, resolution, tolerance, source: as docs/signals.md has them; `tolerance` is what the ground-truth
             test holds it to.
         version: raise when the same media give other values.
-        of_sound, of_pictures: how it is measured; one of them.
+        of_sound, of_pictures, of_film: how it is measured; one of them. A signal of pictures may have one of
+            films too, which takes its place where every frame is looked at (`--signals full`).
         frames: what it needs of every frame, by name: made in the process that decodes.
     """
 
@@ -115,4 +135,5 @@ class Signal:
     series: bool = False
     of_sound: Callable[[Sound], Measured] | None = None
     of_pictures: Callable[[Pictures], Measured] | None = None
+    of_film: Callable[[Film], Measured] | None = None
     frames: Mapping[str, FrameTransform] = field(default_factory=dict)

@@ -35,7 +35,7 @@ FORBIDDEN = {
 BEAM_IN_FEATURIZERS = {"model_handler.py"}
 # Inside a room, from the bottom up: a module belongs to the first floor whose prefix it has.
 FLOORS = {
-    "decoders": ["cores limits", "timeline", "streams", "probe", "clips", "dense", "processes"],
+    "decoders": ["cores limits", "timeline", "streams", "probe", "clips", "processes"],
     "featurizers": ["errors", "featurizer", "running", "audio vision whisper", "registry"],
     "loaders": [
         "cache memory times",

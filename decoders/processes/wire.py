@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 from decoders.processes import shared_memory
 from decoders.timeline.windows import most_steps
 from schemas.grid import FrameAt, Grid
-from schemas.media import DecodedAudio, DecodedClip, DecodedFrames, MediaInfo
+from schemas.media import FILM_SIDE, DecodedAudio, DecodedClip, DecodedFilm, DecodedFrames, MediaInfo
 
 Buffer = bytes | memoryview
 LARGE = 1 << 20
@@ -181,6 +181,7 @@ def pack_clip(clip: DecodedClip) -> tuple[dict[str, Any], list[Buffer]]:
         "remarks": [part.remarks if part else () for part in (clip.frames, clip.audio)],
         "columns": None,
         "audio": clip.audio is not None,
+        "film": clip.film is not None,
     }
     buffers: list[Buffer] = []
     if clip.frames is not None:
@@ -195,6 +196,8 @@ def pack_clip(clip: DecodedClip) -> tuple[dict[str, Any], list[Buffer]]:
                 buffers.append(_raw(column))
     if clip.audio is not None:
         buffers += [_raw(clip.audio.waveform), _raw(clip.audio.mask)]
+    if clip.film is not None:
+        buffers += [_raw(clip.film.frames), _raw(clip.film.pts_ns)]
     return header, buffers
 
 
@@ -237,7 +240,11 @@ def _unpacked(grid: Grid, header: Mapping[str, Any], buffers: list[memoryview]) 
     if header["audio"]:
         waveform, mask = np.frombuffer(next(rest), np.float32), np.frombuffer(next(rest), np.uint8)
         audio = DecodedAudio(waveform, mask, of_audio)
-    return DecodedClip(grid, frames, audio)
+    film = None
+    if header["film"]:
+        small, shown_ns = np.frombuffer(next(rest), np.uint8), np.frombuffer(next(rest), np.int64)
+        film = DecodedFilm(small.reshape(shown_ns.size, FILM_SIDE, FILM_SIDE), shown_ns)
+    return DecodedClip(grid, frames, audio, film)
 
 
 def _array(data: memoryview, dtype: str, shape: Sequence[int]) -> npt.NDArray[Any]:

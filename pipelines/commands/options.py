@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -16,6 +16,7 @@ from pipelines.jobs.like import LIKE, presets
 from pipelines.settings import (
     CHANNELS,
     FITS,
+    SIGNAL_WAYS,
     Settings,
     at_most,
     clip_length,
@@ -187,7 +188,14 @@ class BuildOptions(PipelineOptions):
             help='write only samples whose index row passes, as DuckDB has it: "speech_share > 0.5"',
         )
         parser.add_argument(
-            "--signals", action="store_true", help="measure sound and pictures too (docs/signals.md)"
+            "--signals",
+            nargs="?",
+            choices=SIGNAL_WAYS,
+            const="grid",
+            default="",
+            metavar="full",
+            help="measure sound and pictures too; full: every frame, and sound against picture "
+            "(docs/signals.md)",
         )
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (%(default)s)")
         parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (%(default)s)")
@@ -268,7 +276,7 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
     )
     BuildOptions._add_argparse_args(parser)
     parser.set_defaults(**presets(argv))
-    given, beams = parse_with_beam(parser, argv)
+    given, beams = parse_with_beam(parser, list(_signals_said(argv)))
     ours = beams.view_as(BuildOptions)
     sources = tuple(given.sources)
     if given.again:
@@ -278,6 +286,12 @@ def parse(argv: Sequence[str]) -> tuple[Settings, PipelineOptions]:
     if not given.output:  # Beam parses our options wherever this module is known: it cannot be required there
         raise UsageError("--output OUT is missing: the folder of the corpus")
     return settings_of(sources, ours), beams
+
+
+def _signals_said(argv: Sequence[str]) -> Iterator[str]:
+    """A SOURCE behind `--signals` is not its value."""
+    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+        yield "--signals=grid" if word == "--signals" and after not in SIGNAL_WAYS else word
 
 
 _WITH_AGAIN = {

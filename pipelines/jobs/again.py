@@ -56,7 +56,7 @@ def recorded_settings(
         dtype=said["dtype"],
         shard_size=said["shard_bytes"],
         audio_track=said.get("audio_track", ""),
-        signals="signals" in said,
+        signals="full" if "film" in said.get("signals", {}) else "signals" in said,
         where=said.get("where"),
         no_sound=said.get("no_sound", False),
         uris=said.get("uris", "full"),

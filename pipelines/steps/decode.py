@@ -23,7 +23,7 @@ from featurizers.featurizer import Asked
 from featurizers.running import accelerators
 from featurizers.running.sharing import distinct
 from pipelines.build import Build
-from pipelines.facts.measured import measured
+from pipelines.facts.measured import film_of, measured
 from pipelines.keep import flac, jpeg
 from pipelines.metrics.counters import count_isolation
 from pipelines.metrics.profile import timed
@@ -151,12 +151,13 @@ class DecodeMedia(beam.DoFn):
         transforms = {**(self._still_transforms if is_image else self._transforms), **self._measured}
         if SIGNALS in wanted:
             wanted |= self._measured.keys()
+        films = {grid for (_, grid), task in tasks.items() if any(p.full for p in task.products.values())}
+        heard = {grid for (_, grid), task in tasks.items() if any(p.heard for p in task.products.values())}
+        heard |= {grid for stream, grid in tasks if stream is Stream.AUDIO} | set(pieces)
         return DecodeJob(
             path=path,
             requests=tuple(
-                ClipRequest(
-                    grid, (Stream.FRAMES, grid) in tasks, (Stream.AUDIO, grid) in tasks or grid in pieces
-                )
+                ClipRequest(grid, (Stream.FRAMES, grid) in tasks, grid in heard, grid in films)
                 for grid in grids
             ),
             transforms={name: made for name, made in transforms.items() if name in wanted},
@@ -202,7 +203,7 @@ class DecodeMedia(beam.DoFn):
             if task is None or decoded is None:
                 continue
             key = partial(self._products.key, task.content, stream, clip.grid.span)
-            self._measure(task, decoded, key, clip.grid, stream)
+            self._measure(task, decoded, key, clip, stream)
             yield from self._encoder_inputs(task, decoded, key)
             yield from _outcomes(task.samples, None)
         if (piece := running.pieces.get(clip.grid)) and clip.audio:
@@ -231,12 +232,14 @@ class DecodeMedia(beam.DoFn):
             self._cache.put(key(lies), lies.suffix, to_bytes(placement))
 
     def _measure(
-        self, task: Task, decoded: DecodedFrames | DecodedAudio, key: Any, grid: Grid, stream: Stream
+        self, task: Task, decoded: DecodedFrames | DecodedAudio, key: Any, clip: DecodedClip, stream: Stream
     ) -> None:
-        if (product := task.products.get(SIGNALS)) and decoded.mask.any():
-            with timed("signals"):
-                entry = measured(decoded, grid.span.start_ns, still=stream is Stream.IMAGE)
-            self._cache.put(key(product), product.suffix, entry)
+        for product in task.products.values():
+            if product.name == SIGNALS and decoded.mask.any():
+                with timed("signals"):
+                    film = film_of(clip, product.heard)
+                    entry = measured(decoded, clip.span.start_ns, stream is Stream.IMAGE, film)
+                self._cache.put(key(product), product.suffix, entry)
 
     def _keep(self, task: Task, decoded: DecodedFrames | DecodedAudio, key: Any) -> None:
         if (product := task.products.get("jpeg")) and isinstance(decoded, DecodedFrames):

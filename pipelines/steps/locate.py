@@ -15,6 +15,7 @@ from pipelines.products import PLACEMENT, STREAM_OF, Product, Products, Stream
 from pipelines.records import Fresh, Lying
 from pipelines.steps.corpus import KeyedRow
 from schemas.grid import Span
+from schemas.media import Modality
 from schemas.rows import Row
 from schemas.state import BASE
 
@@ -96,12 +97,14 @@ def _lying(
         for product in held.of(stream):
             if product.asks:  # the index does not say what was asked
                 continue
+            heard = product.full and sha256 == row["digests"][str(Modality.AUDIO)]
+            made = product.with_sound() if heard else product
             extent = extents.get(layers.get(product.name, ""))
             if extent and extent["size"] and extent["shard"] not in missing:
                 size = _size(product, row) or extent["size"]
                 empty = not row["audio_steps" if stream is Stream.AUDIO else "visual_steps"]
                 yield (
-                    held.key(sha256, stream, span, product),
+                    held.key(sha256, stream, span, made),
                     Lying(place_of(extent), product.group, size, empty),
                 )
 

@@ -49,7 +49,7 @@ class FindNeeds(beam.DoFn):
     def _missing(self, fresh: Fresh, stream: Stream, source: Source) -> tuple[Product, ...]:
         wanted = {name for layer in fresh.layers for name in self._layers[layer]}
         placement, *others = self._products.of(stream)
-        others = [product.asking(fresh.sample.questions) for product in others if product.name in wanted]
+        others = [product.of_sample(fresh.sample) for product in others if product.name in wanted]
         if not wanted:
             return ()
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from schemas.grid import STEP_NS, ns_to_seconds
 from signals.picture.difference import differences, histograms
 from signals.picture.small import FRAMES, NAME
-from signals.signal import NOTHING, Kind, Measured, Pictures, Signal
+from signals.signal import NOTHING, Film, Kind, Measured, Pictures, Signal
 
 LEAST = 15 / 255  # a change that could be a cut at all (PySceneDetect's adaptive detector: min_content_val)
 TIMES = 2.0  # as large as the changes around it: a pan changes every step, a cut one
@@ -39,11 +39,12 @@ def changes(pictures: Pictures) -> Changes:
     return Changes(luma, other)
 
 
-def cut_steps(found: Changes) -> npt.NDArray[np.int64]:
-    """int64 [cuts]: the steps that begin with another shot than the step before."""
+def cut_steps(found: Changes, reach: int = AROUND) -> npt.NDArray[np.int64]:
+    """int64 [cuts]: the steps that begin with another shot than the step before; `reach`: of what lies around
+    it on either side."""
     luma, steps = found.luma, []
     for step in np.flatnonzero(np.nan_to_num(luma) >= LEAST).tolist():
-        around = np.concatenate([luma[max(step - AROUND, 0) : step], luma[step + 1 : step + 1 + AROUND]])
+        around = np.concatenate([luma[max(step - reach, 0) : step], luma[step + 1 : step + 1 + reach]])
         around = around[~np.isnan(around)]
         if around.size and luma[step] < TIMES * np.median(around):
             continue
@@ -59,14 +60,26 @@ def _cuts(pictures: Pictures) -> Measured:
     return Measured([pictures.start_s + step * step_s for step in cut_steps(changes(pictures)).tolist()])
 
 
+def _cuts_of_film(film: Film) -> Measured:
+    """Between frames, by the same rule: around it are the frames of half a second."""
+    if len(film.frames) < 2:
+        return NOTHING
+    steps = np.arange(len(film.frames), dtype=np.int32)
+    found = changes(Pictures(0.0, steps, {NAME: film.frames}))
+    per_s = (len(film.frames) - 1) / max(film.times_s[-1] - film.times_s[0], 1e-3)
+    times = film.times_s[cut_steps(found, max(AROUND, round(per_s / 2)))]
+    return Measured([round(film.start_s + at, 3) for at in times.tolist() if at >= 0])
+
+
 SIGNAL = Signal(
     name="cuts",
     unit="seconds of the media's own time; null for a still image",
-    resolution="0.5 s",
+    resolution="0.5 s; with full a frame",
     tolerance="one step; precision and recall 0.95 on hard cuts between photographs that move",
     source="luma and its histogram from frame to frame of the grid, against the changes around "
     "(after PySceneDetect's adaptive detector)",
     kind=Kind.TIMES,
     of_pictures=_cuts,
+    of_film=_cuts_of_film,
     frames=FRAMES,
 )
