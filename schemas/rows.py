@@ -80,6 +80,7 @@ INDEX = _versioned(
         pa.field("digests", _PER_MODALITY, nullable=False),  # SHA-256 of the files, "+2": as they are read
         pa.field("words", pa.int32()),  # spoken in the span; null where no transcript was asked for
         pa.field("language", pa.string()),  # of the file, as Whisper names it, "und": none heard
+        pa.field("whisper_speech_share", pa.float64()),  # of the span, covered by its words
         pa.field("metadata", pa.string(), nullable=False),  # JSON: what all the sample's rows agree on
         # From the headers of the picture's file, or of the sound's where there is no picture; null where that
         # does not apply, or where an earlier version wrote the sample.

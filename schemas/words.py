@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -73,6 +73,17 @@ class Transcript:
             replace(word, start_ns=word.start_ns + by_ns, end_ns=word.end_ns + by_ns) for word in self.words
         )
         return replace(self, words=tuple(words))
+
+
+def spoken_share(words: Iterable[Mapping[str, Any]], span: Span) -> float:
+    """The share of a span that the words of its `words.json` cover."""
+    start, end = ns_to_seconds(span.start_ns), ns_to_seconds(span.end_ns)
+    spoken, until = 0.0, start
+    for word in sorted(words, key=lambda word: word["start"]):
+        first, last = max(word["start"], until), min(word["end"], end)
+        spoken += max(last - first, 0.0)
+        until = max(until, last)
+    return round(spoken / (end - start), 6)
 
 
 def _record(word: Word, span: Span) -> dict[str, Any]:

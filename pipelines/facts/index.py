@@ -8,17 +8,20 @@ from collections.abc import Mapping
 from pipelines.facts.headers import HEADERS
 from pipelines.members import Masks, Members
 from pipelines.records import Fresh, PlannedSample
+from schemas.grid import Span
 from schemas.media import Modality
 from schemas.rows import Row
 from schemas.selection.signals import MEMBERS, values_text
+from schemas.words import spoken_share
 
 
-def told(contents: Mapping[str, bytes]) -> Row:
+def told(contents: Mapping[str, bytes], span: Span) -> Row:
     """The index's account of a transcript and of signals."""
     said: Row = {}
     if (content := contents.get("words.json")) is not None:
         record = json.loads(content)
         said |= {"words": len(record["words"]), "language": record["language"]}
+        said["whisper_speech_share"] = spoken_share(record["words"], span)
     if (content := contents.get(MEMBERS[0])) is not None:
         said["signals"] = values_text(content)
     return said
@@ -60,5 +63,5 @@ def candidate(fresh: Fresh, members: Members) -> Row:
         OSError: an entry is not in the cache.
     """
     masks = members.masks(fresh)
-    heard = told(dict(members.told(fresh, masks)))
+    heard = told(dict(members.told(fresh, masks)), fresh.sample.span)
     return {**facts(fresh.sample, masks), **heard, **annotated(fresh.sample)}

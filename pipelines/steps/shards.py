@@ -36,7 +36,7 @@ from storage import files
 PUT, STAY = "put", "stay"
 NEW, BESIDE = "new", "beside"
 _UNSAID: dict[str, Row] = {  # product -> what the index says without it
-    WORDS: {"words": None, "language": None},
+    WORDS: {"words": None, "language": None, "whisper_speech_share": None},
     SIGNALS: {"signals": None},
 }
 NO_EXTENT = {"shard": "", "offset": 0, "size": 0, "sha256": ""}
@@ -291,7 +291,8 @@ def _written(layer: str, extent: Row, item: Item, made: Made | bytes) -> Written
         size += offsets.get(f"{column}.{SCALE}", (0, 0))[1]  # it follows: members lie by name
         features.append({"column": column, **asdict(feature), "offset": offset, "size": size})
     known = _facts(item, made) | {"head": offsets["json"][1]} if made.masks else {}
-    return Written(layer, extent, features, known | told(made.contents))
+    assert item.ready is not None
+    return Written(layer, extent, features, known | told(made.contents, item.ready.fresh.sample.span))
 
 
 def _unsaid(products: Iterable[str]) -> Row:

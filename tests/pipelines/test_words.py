@@ -69,6 +69,7 @@ def test_words_are_found_once_a_file_and_each_lies_in_one_clip(in_clips) -> None
     for clip, row in zip(clips, rows(in_clips), strict=True):
         said = json.loads(clip["words.json"])
         assert (len(said["words"]), said["language"]) == (row["words"], row["language"])
+        assert 0 < row["whisper_speech_share"] <= 1 if said["words"] else row["whisper_speech_share"] == 0
         for word in said["words"]:
             assert set(word) == {"word", "start", "end", "confidence", "step"}
             middle = round((word["start"] + word["end"]) / 2 * SECOND_NS)

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.grid import SECOND_NS, STEP_NS, Span, cut
 from schemas.tables import INDEX, LEDGER, read_rows
-from schemas.words import Transcript, Word, transcript
+from schemas.words import Transcript, Word, spoken_share, transcript
 
 HUNDREDTH = SECOND_NS // 100
 GOLDEN = Path(__file__).parents[1] / "golden" / "1"
@@ -60,3 +61,10 @@ def test_tables_of_version_0_1_are_read_their_words_null() -> None:
         assert all(row["words"] is None and row["language"] is None for row in rows)
         with (GOLDEN / corpus / "ledger.parquet").open("rb") as file:
             assert read_rows(file, LEDGER)
+
+
+def test_the_share_that_is_spoken_counts_no_instant_twice_and_none_outside() -> None:
+    said = [(9.5, 10.5), (11.0, 12.0), (11.5, 12.5), (19.8, 20.4)]
+    words = [{"word": "a", "start": start, "end": end} for start, end in said]
+    assert spoken_share(words, Span(10 * SECOND_NS, 20 * SECOND_NS)) == pytest.approx(0.22)
+    assert spoken_share([], Span(0, SECOND_NS)) == 0

@@ -18,6 +18,8 @@ from pipelines.build import present_state
 from pipelines.commands import options
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
+from pipelines.jobs.copy import copy
+from pipelines.jobs.rearrange import corpus_state
 from pipelines.states.derived import ensure_derived
 from pipelines.states.views import register
 from pipelines.storage.beam_options import adopt
@@ -54,6 +56,11 @@ def run(argv: Sequence[str]) -> int:
         metavar="NEW",
         help="a manifest (.jsonl, .parquet), or a folder: a view, which loaders read; it copies nothing",
     )
+    parser.add_argument(
+        "--copy",
+        action="store_true",
+        help="a corpus of its own: the samples' bytes are copied",
+    )
     arguments, beams = options.parse_with_beam(parser, argv)
     adopt(beams, options.warn)
     output, new = files.absolute(arguments.corpus), files.absolute(arguments.output)
@@ -64,10 +71,14 @@ def run(argv: Sequence[str]) -> int:
         raise UsageError(f"--where {error}") from error
     if files.exists(new) or files.exists(files.join(new, VIEW_NAME)):
         raise UsageError(f"{new} is there already: choose another --output")
+    if arguments.copy and new.endswith(MANIFESTS):
+        raise UsageError(f"--copy makes a folder: {new} would be a manifest")
     if not rows.num_rows:
         print(f"{output}: {line}; nothing is written")
         return 1
-    if new.endswith(MANIFESTS):
+    if arguments.copy:
+        copy(output, corpus_state(output), frozenset(rows["key"].to_pylist()), where.text, new)
+    elif new.endswith(MANIFESTS):
         content = _manifest(output, rows, new.endswith(".parquet"))
         if files.is_local(new):
             Path(files.local_path(new)).write_bytes(content)  # no staging folder beside a user's file

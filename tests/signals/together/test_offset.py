@@ -11,6 +11,8 @@ import pytest
 from benchmarks.signals.__main__ import film, shifted, under
 from benchmarks.signals.clips import clips, render
 from signals.signal import Film
+from signals.together.av_confidence import SIGNAL as CONFIDENCE
+from signals.together.av_offset import SIGNAL as OFFSET
 from signals.together.offset import LEAST_CONFIDENCE, UNKNOWN, offset
 
 CLIPS = {clip.name: clip for clip in clips(1)}
@@ -52,3 +54,6 @@ def test_silence_a_still_picture_and_a_short_stretch_say_nothing(tmp_path: Path)
         replace(clip, sound=None),
     ):
         assert offset(nothing) == UNKNOWN
+        for signal in (OFFSET, CONFIDENCE):
+            assert signal.of_film
+            assert signal.of_film(nothing).value is None

@@ -110,3 +110,36 @@ def test_nothing_that_passes_and_an_output_that_is_there(measured: Path, tmp_pat
     new.write_text("mine")
     assert main(["select", str(measured), "--where", "true", "--output", str(new)]) == 2
     assert new.read_text() == "mine"
+
+
+def test_a_copy_is_a_corpus_of_its_own(
+    measured: Path,
+    features: list[str],
+    clip: str,
+    media: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source, new = tmp_path / "source", tmp_path / "new"
+    shutil.copytree(measured, source)
+    rows = str(measured.parent / "rows.jsonl")
+    more = ["build", rows, *features, "--signals", "--encode", f"more=clip:{clip}"]
+    assert main([*more, "--output", str(source)]) == 0  # a column in shards of its own
+    assert main(["select", str(source), "--where", SPOKEN, "--output", str(new), "--copy"]) == 0
+    whole, ours = open_corpus(source, where=SPOKEN), open_corpus(new)
+    assert keys(new) == sorted(whole.key(row) for row in range(len(whole)))
+    copied, there = CorpusDataset(ours, verify=True), CorpusDataset(whole)
+    for one, other in ((copied[at], there[at]) for at in range(len(ours))):
+        assert one.key == other.key
+        assert {"clip", "more"} <= set(one.features)
+        assert all(bool((one.features[name] == other.features[name]).all()) for name in ("clip", "more"))
+    shutil.rmtree(source)  # nothing of it is read any more
+    assert main(["verify", str(new)]) == 0
+    ledger = pq.read_table(new / "ledger.parquet").to_pylist()
+    assert sorted(row["status"] for row in ledger) == ["done"] * len(ours) + ["filtered"] * (6 - len(ours))
+    assert {row["detail"] for row in ledger} == {None, SPOKEN}
+
+    capsys.readouterr()
+    assert main([*more, "--output", str(new), "--where", SPOKEN]) == 0  # it goes on as any corpus
+    assert keys(new) == sorted(ours.key(row) for row in range(len(ours)))
+    assert main(["select", str(new), "--where", "true", "--output", str(tmp_path / "x.jsonl"), "--copy"]) == 2
