@@ -250,7 +250,8 @@ def read_table(content: bytes, schema: pa.Schema) -> pa.Table:
         ValueError: not Parquet, or a column is missing.
     """
     # Bytes, not a stream: Arrow's threads may hold a Python object past the interpreter's end, and abort.
-    table = pq.read_table(pa.BufferReader(content))
+    there = pq.read_schema(pa.BufferReader(content)).names
+    table = pq.read_table(pa.BufferReader(content), columns=[name for name in schema.names if name in there])
     for field in schema:
         if field.nullable and field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(len(table), field.type))

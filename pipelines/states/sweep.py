@@ -7,6 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import StorageError
@@ -18,6 +19,7 @@ from schemas.rows import INDEX, read_table
 from schemas.state import CLAIMS, KEPT, STATES, TABLES, State, state_name
 from storage import files
 
+_SHARDS = pa.schema([INDEX.field("shard"), INDEX.field("columns")])
 _FOLDERS = ("shards", "columns", TABLES, STATES, CLAIMS, KEPT)
 
 
@@ -32,7 +34,7 @@ def shards_of(output: str, state: State) -> set[str]:
     """Every shard that a state names, of every layer."""
     found: set[str] = set()
     for part in state.index:
-        table = read_table(read_part(output, part.table), INDEX)
+        table = read_table(read_part(output, part.table), _SHARDS)
         found.update(pc.unique(table["shard"]).to_pylist())
         layers = pc.list_flatten(table["columns"])
         found.update(pc.unique(pc.struct_field(layers, "shard")).to_pylist())

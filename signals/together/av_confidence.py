@@ -12,9 +12,9 @@ def _confidence(film: Film) -> Measured:
 
 SIGNAL = Signal(
     name="av_confidence",
-    unit="deviations of chance; an offset is told from 3.5 on; null without sound, movement or 4 s of both",
+    unit="deviations of chance; an offset is told from 3.9 on; null without sound, movement or 4 s of both",
     resolution="the span",
-    tolerance="3.5 or more in at most 5 of 100 spans whose sound is another's",
+    tolerance="3.9 or more in at most 5 of 100 spans whose sound is another's",
     source="how far the lag that fits best stands out of the others",
     of_film=_confidence,
 )

@@ -33,8 +33,9 @@ FAINT = 1e-3  # of full scale: sound that never passes this is silence
 WINDOW = 512  # samples of a spectrum
 VOICE = slice(10, 100)  # of its lines: 300 to 3100 Hz
 BANDS = 24
-SPEECH_LEAD = 9  # by how many lags a mouth is ahead, where more than half of the time somebody speaks
-LEAST_CONFIDENCE = 3.5  # of what does not belong, 3 in 100 pass (benchmarks/signals)
+HALF_FRAME = -2  # by how many lags a movement is seen late, with the later of two frames; but
+SPEECH_LEAD = 9  # a mouth is ahead, where more than half of the time somebody speaks
+LEAST_CONFIDENCE = 3.9  # of what does not belong, 1 to 3 in 100 pass (benchmarks/signals)
 LEAST_MARGIN = 0.03  # by how much the next best lag is worse: what strikes evenly fits several
 
 Array = npt.NDArray[np.float32]
@@ -82,7 +83,7 @@ def offset(film: Film) -> Offset:
         + _fit(_filtered(onsets, slow=False), moving, lags - 5)  # it rises before it is loudest, and
         + _fit(_filtered(onsets, slow=True), _filtered(begins[shown], slow=True), lags - 4)  # quickest
     ) / np.sqrt(1 - np.abs(lags) / steps)  # as much of the sound lies beside the pictures
-    lead = SPEECH_LEAD if (probabilities(wave) >= SPEAKS).mean() > 0.5 else 0
+    lead = SPEECH_LEAD if (probabilities(wave) >= SPEAKS).mean() > 0.5 else HALF_FRAME
     return _told(lags - lead, np.asarray(fit, np.float32))
 
 

@@ -51,7 +51,7 @@ def test_the_offset_is_told_where_there_is_evidence(built: Path) -> None:
     found = rows(built)
     assert found["strike"]["av_offset_ms"] == pytest.approx(0, abs=100)
     assert found["late"]["av_offset_ms"] == pytest.approx(240, abs=100)
-    assert found["strike"]["av_confidence"] >= 3.5
+    assert found["strike"]["av_confidence"] >= 3.9
     for name in ("mute", "cuts"):
         assert found[name]["av_offset_ms"] is None
         assert found[name]["av_confidence"] is None
