@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import traceback
 from collections import Counter
@@ -17,7 +18,7 @@ from pipelines.build import prepare
 from pipelines.changes import read_ledger
 from pipelines.commands import afresh, options, stopping
 from pipelines.commands.make.progress_bar import ProgressBar
-from pipelines.commands.make.summary import as_json, bytes_text, summarize
+from pipelines.commands.make.summary import as_json, bytes_text, fitted, summarize
 from pipelines.errors import StorageError, UsageError
 from pipelines.jobs import faults
 from pipelines.jobs.launch import HERE, check_sources, check_stores, launch, look
@@ -56,7 +57,9 @@ def run(argv: Sequence[str]) -> int:
     ledger = [row for name, row in read_ledger(done.output, done.state).items() if name in done.named]
     if done.state is not None and (asked.json or not asked.quiet):
         say = as_json if asked.json else summarize
-        print(say(done.output, done.state, ledger, done.seconds, isolation(done.counters)))
+        text = say(done.output, done.state, ledger, done.seconds, isolation(done.counters))
+        shown = sys.stdout.isatty() and not asked.json
+        print(fitted(text, shutil.get_terminal_size().columns) if shown else text)
     return _status(ledger, asked.max_rejected)
 
 

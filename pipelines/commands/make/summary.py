@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -66,6 +67,15 @@ def summarize(
     return "\n".join(
         ["this build", *table, f"the corpus, {output}", *(f"  {name:<10}{text}" for name, text in lines)]
     )
+
+
+def fitted(text: str, columns: int) -> str:
+    """No line longer than that many columns, unless a word is."""
+    wrapped = (
+        textwrap.wrap(line, columns, subsequent_indent=" " * 12, break_long_words=False) or [""]
+        for line in text.splitlines()
+    )
+    return "\n".join(line for lines in wrapped for line in lines)
 
 
 def as_json(

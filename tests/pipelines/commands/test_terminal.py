@@ -23,6 +23,7 @@ from pipelines.commands import command
 from pipelines.commands.command import main
 from pipelines.commands.make import build
 from pipelines.commands.make.progress_bar import ProgressBar
+from pipelines.commands.make.summary import fitted
 from pipelines.commands.parser import EXAMPLES
 from pipelines.metrics.progress import Progress
 from pipelines.settings import settings
@@ -87,6 +88,17 @@ def test_nothing_is_fetched_for_a_source_that_is_not_there(
         (line,) = capsys.readouterr().err.splitlines()
         assert line == f"favor-data: {tmp_path}/none.mp4: no such file or folder"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_summary_fits_the_terminal() -> None:
+    told = (
+        "this build\n  time      137.6 s: encode clip 85.8 s, encode whisper 31.3 s, wait for decoder 6.3 s"
+    )
+    shown = fitted(told, 80).splitlines()
+    assert max(map(len, shown)) <= 80
+    assert shown[0] == "this build"
+    assert shown[1].endswith("wait for decoder")
+    assert shown[2] == f"{'':12}6.3 s"
 
 
 BAR = """
