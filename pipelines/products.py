@@ -28,7 +28,7 @@ PROBE_VERSION = 3  # raise when a probe says other things; every input is then l
 MENDED_VERSION = 2
 JPEG_VERSION = 1
 FLAC_VERSION = 1
-WORDS_VERSION = 1  # raise when the same sound gives other words
+WORDS_VERSION = 2  # raise when the same sound gives other words
 
 WORDS = "words"  # a file's transcript, of which every span has its share
 WINDOW_NS = 30 * SECOND_NS  # in which a file is heard

@@ -22,6 +22,9 @@ LOGPROB_THRESHOLD = -1.0
 COMPRESSION_RATIO_THRESHOLD = 2.4
 # Ours: below this no attempt has heard anything (half a second cut out of speech: -1.9; noise: -2 to -5).
 HOPELESS_LOGPROB = -1.5
+# What somebody says again and again is as likely as other speech (-0.2), and not faster than people talk; a
+# sentence of 3 s that fills a window compresses to a sixth, "Okay" for half a minute to a tenth and less.
+SAID_LOGPROB, MOST_LETTERS_PER_SECOND, MOST_COMPRESSION = -0.5, 25, 8.0
 
 Vectors = npt.NDArray[np.float16]
 
@@ -53,11 +56,16 @@ class Decoder:
         likeliest: str = max(chances, key=chances.__getitem__)
         return likeliest
 
-    def decode(self, vectors: Vectors, language: str, prompt: Sequence[int]) -> DecodingResult | None:
+    def decode(
+        self, vectors: Vectors, language: str, prompt: Sequence[int], spoken_s: float
+    ) -> DecodingResult | None:
         """whisper.transcribe's fallback: warmer and warmer while the words repeat or are unlikely.
 
-        Where no temperature will do, the likeliest attempt that does not repeat itself stands, unless it is
-        hopeless too.
+        Where no temperature will do, words that repeat stand if somebody may have said them so; else the
+        likeliest attempt that does not repeat itself, unless it is hopeless too.
+
+        Args:
+            spoken_s: for how long somebody speaks in the window.
 
         Returns:
             None where no words can be heard.
@@ -69,13 +77,24 @@ class Decoder:
             )
             result = self._decode(placed, options)
             if _silent(result):
-                return None
-            if not (_repeats(result) or result.avg_logprob < LOGPROB_THRESHOLD):
+                break
+            if not (repeats(result) or result.avg_logprob < LOGPROB_THRESHOLD):
                 return result
             attempts.append(result)
-        plain = [result for result in attempts if not _repeats(result)]
+        if said := [result for result in attempts if self._said(result, spoken_s)]:
+            return max(said, key=lambda result: result.avg_logprob)
+        if _silent(result):
+            return None
+        plain = [result for result in attempts if not repeats(result)]
         best = max(plain or attempts, key=lambda result: result.avg_logprob)
         return best if best.avg_logprob >= HOPELESS_LOGPROB else None
+
+    def _said(self, result: DecodingResult, spoken_s: float) -> bool:
+        """Whether words that repeat are somebody's. A decoder in a loop goes on until it may not."""
+        ended = len(result.tokens) < self.model.dims.n_text_ctx // 2  # DecodingTask.sample_len
+        slow = len(result.text) <= MOST_LETTERS_PER_SECOND * spoken_s
+        sentences = result.compression_ratio <= MOST_COMPRESSION
+        return ended and slow and sentences and result.avg_logprob >= SAID_LOGPROB
 
     def _decode(self, vectors: torch.Tensor, options: DecodingOptions) -> DecodingResult:
         devices = [vectors.device] if vectors.is_cuda else []
@@ -95,9 +114,10 @@ class Decoder:
         return torch.from_numpy(vectors).to(self.model.device, dtype)
 
 
-def _repeats(result: DecodingResult) -> bool:
-    repeats: bool = result.compression_ratio > COMPRESSION_RATIO_THRESHOLD
-    return repeats
+def repeats(result: DecodingResult) -> bool:
+    """Whether its words are more alike than those of speech: a decoder in a loop, or a speaker."""
+    alike: bool = result.compression_ratio > COMPRESSION_RATIO_THRESHOLD
+    return alike
 
 
 def _silent(result: DecodingResult) -> bool:

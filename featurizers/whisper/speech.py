@@ -27,6 +27,11 @@ class Speech:
     def __bool__(self) -> bool:
         return bool(self.spans)
 
+    @property
+    def seconds(self) -> float:
+        """How long somebody speaks."""
+        return sum(end - start for start, end in self.spans)
+
     def part(self, start: float, end: float) -> tuple[float, float]:
         """Of [start, end] what lies between its first and last speech; all of it where there is none."""
         inside = [(a, b) for a, b in self.spans if a < end and start < b]

@@ -20,7 +20,7 @@ from whisper.tokenizer import Tokenizer
 
 from featurizers.featurizer import Arithmetic
 from featurizers.whisper import weights
-from featurizers.whisper.decoder import Decoder
+from featurizers.whisper.decoder import Decoder, repeats
 from featurizers.whisper.description import SAMPLES_PER_WINDOW, Transcription, WhisperFeaturizer
 from featurizers.whisper.encoder import WhisperEncoder
 from featurizers.whisper.speech import Speech, SpeechDetector
@@ -30,7 +30,7 @@ from schemas.words import UNDETERMINED, Transcript, Word
 # Whisper's 10 ms of its spectrogram, in which windows move on.
 FRAMES_PER_SECOND, SAMPLES_PER_FRAME, FRAMES_PER_WINDOW = 100, 160, 3000
 FRAMES_PER_VECTOR, SECONDS_PER_VECTOR = 2, 0.02
-WARM = 0.5  # words found at a higher temperature are no prompt for what follows
+WARM = 0.5  # words found at a higher temperature are no prompt for what follows, nor are those that repeat
 
 Waveform = npt.NDArray[np.float32]
 
@@ -118,7 +118,7 @@ class Listener:
         vectors = encoder.window(sound) if extra else encoder.remember([sound])[0]
         if self._language == UNDETERMINED:
             self._language = decoder.language(vectors)
-        result = decoder.decode(vectors, self._language, self._prompt)
+        result = decoder.decode(vectors, self._language, self._prompt, speech.seconds)
         if result is None:
             return frames
         tokenizer = decoder.tokenizer(self._language)
@@ -146,7 +146,7 @@ class Listener:
             self._prompt += segment["tokens"]
             for word in words:
                 self._words.append(self._word(word, speech, frames))
-        if result.temperature > WARM:
+        if result.temperature > WARM or repeats(result):
             self._prompt = []
         self._prompt = self._prompt[-self._with.decoder.model.dims.n_text_ctx // 2 :]
 
