@@ -171,7 +171,8 @@ def table(folder: Path, repeat: int, files: list[Path]) -> Iterator[str]:
     }
     yield f"| film | ffmpeg, s | {' | '.join(list(tools)[1:])} | same frames as a full decode |"
     yield f"|---|---:|{'---:|' * len(tools)}"
-    for path in files or (make(film, folder) for film in FILMS):
+    for number, path in enumerate(files or (make(film, folder) for film in FILMS), 1):
+        print(f"film {number} of {len(files or FILMS)}: {path.name}", file=sys.stderr, flush=True)
         requests(path)
         runs = [{name: _attempt(tool, path) for name, tool in tools.items()} for _ in range(repeat)]
         base, *others = [_medians([run[name] for run in runs]) for name in tools]

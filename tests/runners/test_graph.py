@@ -21,7 +21,7 @@ def test_the_page_says_about_how_many_steps_and_shuffles_there_are(on_gpus: Any)
     page = (Path(__file__).parents[2] / "docs" / "dataflow.md").read_text(encoding="utf-8")
     [said] = re.findall(r"about (\d+) steps, (\d+) shuffles, ([\d.]+) MB", page)
     found = (len(steps(on_gpus)), len(shuffles(on_gpus)), on_gpus.ByteSize() / 1e6)
-    assert found == pytest.approx(tuple(map(float, said)), rel=0.15)
+    assert found == pytest.approx(tuple(map(float, said)), rel=0.3)
 
 
 def test_only_the_stage_that_decodes_and_encodes_asks_for_accelerator_and_memory(on_gpus: Any) -> None:
