@@ -6,7 +6,8 @@ The medium is one silent film of slides, cut every 30 s; the encoders are CLIPs 
 layer of random weights, so that nearly all of the work is the writing of features, and nothing of what is
 counted depends on what they mean. `left`: files that are there after the command and were not there so
 before (another digest, another place); `peak`: the most bytes under OUT while it ran, looked at ten times a
-second. What a build puts into its cache and deletes again is in `peak` and not in `left`.
+second. What a build puts into its cache and deletes again is in `peak` and not in `left`; so is a shard while its
+features are still in the cache too.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 from pipelines.commands.command import main as command
 
 CLIP_SECONDS = 30
+SHARD = "100MB"  # what is in flight while one is written
 TABLES = ("index.parquet", "ledger.parquet", "conversations.parquet", "corpus.json")
 BEGIN, END = "<!-- written -->\n", "<!-- end of written -->\n"
 
@@ -98,6 +100,7 @@ def measure(folder: Path, total: int) -> Iterator[Change]:
     def build(*more: str) -> None:
         write_rows(rows, said)
         options = ["--whisper", "none", "--clip", base, "--device", "cpu", "--dtype", "float32"]
+        options += ["--shard-size", SHARD]
         if command(["build", str(rows), "--output", str(out), *options, *more]):
             raise SystemExit("the build failed")
 
