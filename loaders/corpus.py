@@ -128,13 +128,12 @@ class Corpus:
 
     def sha256s(self, row: int) -> list[str]:
         """Hex, of the bytes at each of the row's places, all columns wanted."""
-        apart = self._layers.of(row) if self._layers else []
-        return [self.sha256(row), *(layer.sha256 for layer in apart if layer.place.size)]
+        return [self.sha256(row), *(self._layers.sha256s(row) if self._layers else ())]
 
     def place(self, row: int) -> Place:
         """Of its base: KEY.json, and what every sample had from the start."""
-        shard = str(self._shard_names[self.shard_numbers[row]])
-        return Place(shard, int(self.offsets[row]), int(self.sizes[row]))
+        shard = self._shard_names[self.shard_numbers.item(row)]
+        return Place(shard, self.offsets.item(row), self.sizes.item(row))
 
     def pieces(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[Place, npt.NDArray[np.int64]]]:
         """The bases of `rows` (no row twice), joined where they touch up to 32 MiB, and the rows of each."""
@@ -156,8 +155,10 @@ class Corpus:
         if self._layers is None:
             return [base]
         layers = self._layers.of(row)
-        wanted = [x for x in layers if columns is None or x.column == ANNOTATIONS or x.column in columns]
-        bases = [base] if columns is None else self._wanted(row, base, columns, {x.column for x in layers})
+        if columns is None:
+            return [base, *(layer.place for layer in layers if layer.place.size)]
+        wanted = [x for x in layers if x.column == ANNOTATIONS or x.column in columns]
+        bases = self._wanted(row, base, columns, {x.column for x in layers})
         return [*bases, *(layer.place for layer in wanted if layer.place.size)]
 
     def _wanted(self, row: int, base: Place, columns: Collection[str], apart: Collection[str]) -> list[Place]:

@@ -223,7 +223,8 @@ def _annotations(
     if "annotations.json" not in content:
         return record.get("conversations", []), record.get("metadata", {})
     said = _record(content.pop("annotations.json"))
-    return from_json(said["conversations"]), from_json(said["metadata"])
+    talks, metadata = said["conversations"], said["metadata"]
+    return from_json(talks) if talks != "[]" else [], from_json(metadata) if metadata != "{}" else {}
 
 
 def _record(content: memoryview) -> dict[str, Any]:
