@@ -6,8 +6,8 @@ The medium is one silent film of slides, cut every 30 s; the encoders are CLIPs 
 layer of random weights, so that nearly all of the work is the writing of features, and nothing of what is
 counted depends on what they mean. `left`: files that are there after the command and were not there so
 before (another digest, another place); `peak`: the most bytes under OUT while it ran, looked at ten times a
-second. What a build puts into its cache and deletes again is in `peak` and not in `left`; so is a shard while its
-features are still in the cache too.
+second. What a build puts into its cache and deletes again is in `peak` and not in `left`; so is a shard while
+its features are still in the cache too.
 """
 
 from __future__ import annotations
