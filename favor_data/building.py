@@ -94,7 +94,7 @@ def build(
     keep: str | Iterable[str] | None = None,
     transcribe: bool | None = None,
     language: str | None = None,
-    signals: bool | None = None,
+    signals: bool | str | None = None,
     where: str | None = None,
     uris: str | None = None,
     skip_bad_rows: bool | None = None,
