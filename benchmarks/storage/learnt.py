@@ -1,68 +1,72 @@
-"""What a model learns from features as they are stored: the alignment task (examples/favor/alignment.py)."""
+"""The alignment task (examples/favor/clips.py) learnt from features as they are stored, in closed form.
+
+The learner knows nothing but products of a step's sound with the same step's pictures: random features of
+every token, their mean a step; principal components of the sound; ridge regression on their products, summed
+over the steps, names the colour. Colours of different steps are independent: who pairs the sound with another
+step's picture guesses, one in four.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from transformers import CLIPVisionConfig, CLIPVisionModel
+from torch import Tensor
 
-from examples.favor.alignment import Learner, accuracy, build
-from examples.favor.clips import write_clips
-from featurizers.running.untrained import fill
+from examples.favor.alignment import of_split, shifted
+from examples.favor.clips import COLOURS
+from loaders.loader import CorpusLoader
+from loaders.synchronise import AudioVisualBatch, Synchronise
 
-CLIPS = {"train": 300, "test": 100}
-PAIRINGS = 3
-BATCH_SIZE = 16
-APART = 2  # steps by which the sound is moved against the pictures, to see that nothing else answers
-
-
-def encoder(folder: Path) -> str:
-    """A CLIP that cuts a picture into 16 x 16 as ViT-L/14 does, a quarter as wide: two untrained layers."""
-    config = CLIPVisionConfig(
-        hidden_size=256,
-        intermediate_size=512,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        image_size=224,
-        patch_size=14,
-    )
-    model = CLIPVisionModel(config)
-    fill(model)
-    model.save_pretrained(folder)
-    return str(folder)
+RANDOM_FEATURES, COMPONENTS = 48, 12
+RIDGE = 1e-2  # of the products' mean square
+APART = 2  # steps by which the sound is moved against the pictures
 
 
-def measure(
-    folder: Path, stores: Mapping[str, Sequence[str]], seeds: int, epochs: int
-) -> dict[str, list[tuple[float, float]]]:
-    """Store -> of every seed, the share of right answers to held-out clips: as they are, and moved apart.
+def accuracies(corpus: Path, seeds: int) -> tuple[list[float], list[float]]:
+    """Of every draw of random features, the share of held-out clips whose colour is right; and of the same
+    clips with their sound moved APART."""
+    training, held_out = (_batches(corpus, split) for split in ("train", "test"))
+    first = training[0].visual.float()
+    mean, scale = first.mean((0, 1, 2)), first.std((0, 1, 2)) + 1e-3
+    sound = _sound(training)
+    centre, spread = sound.mean((0, 1)), sound.std((0, 1)) + 1e-3
+    _, _, components = torch.linalg.svd(((sound - centre) / spread).flatten(0, 1), full_matrices=False)
 
-    Args:
-        stores: name -> the options of a build. What `folder` holds of an earlier run is not done again.
-    """
-    manifest = write_clips(folder / "media", CLIPS, PAIRINGS)
-    clip = encoder(folder / "clip")
-    known = folder / "learnt.json"
-    found: dict[str, list[tuple[float, float]]] = json.loads(known.read_text()) if known.exists() else {}
+    def products(batches: list[AudioVisualBatch], features: Tensor) -> Tensor:
+        heard = ((_sound(batches) - centre) / spread) @ components[:COMPONENTS].T
+        seen = [(((b.visual.float() - mean) / scale) @ features).relu().mean(2) for b in batches]
+        return torch.einsum("nsa,nsb->nab", heard, torch.cat(seen)).flatten(1)
+
+    found: tuple[list[float], list[float]] = ([], [])
+    moved = [shifted(batch, APART) for batch in held_out]
+    wanted, asked = _colours(training), _colours(held_out)
     for seed in range(seeds):
-        for name, options in stores.items():
-            if len(found.setdefault(name, [])) > seed:
-                continue
-            corpus = folder / name.replace(":", "-")
-            build(manifest, corpus, ["--clip", clip, *options, "--cache", str(folder / "cache"), "--quiet"])
-            found[name].append(_taught(corpus, seed, epochs))
-            print(name, seed, found[name][-1], file=sys.stderr, flush=True)
-            known.write_text(json.dumps(found))
+        drawn = torch.Generator().manual_seed(seed)
+        features = torch.randn(len(mean), RANDOM_FEATURES, generator=drawn) / len(mean) ** 0.5
+        known = products(training, features)
+        offset = known.mean(0)
+        known = known - offset
+        held = RIDGE * known.square().sum(1).mean() * torch.eye(len(known))
+        weights = known.T @ torch.linalg.solve(known @ known.T + held, wanted - wanted.mean(0))
+        for shares, batches in zip(found, (held_out, moved), strict=True):
+            right = ((products(batches, features) - offset) @ weights).argmax(1) == asked.argmax(1)
+            shares.append(right.float().mean().item())
     return found
 
 
-def _taught(corpus: Path, seed: int, epochs: int) -> tuple[float, float]:
-    learner = Learner.of(corpus, BATCH_SIZE, seed)
-    for _ in learner.training.steps(learner.loader, epochs):
-        pass
-    with torch.no_grad():
-        return accuracy(learner.model, learner.tests), accuracy(learner.model, learner.tests, APART)
+def _batches(corpus: Path, split: str) -> list[AudioVisualBatch]:
+    part = of_split(corpus, split)
+    return list(CorpusLoader(part, 8, collate=Synchronise.of(part), shuffle=False))
+
+
+def _sound(batches: list[AudioVisualBatch]) -> Tensor:
+    """[clips, steps, width]: a mean a step."""
+    return torch.cat([batch.audio.float().mean(2) for batch in batches])
+
+
+def _colours(batches: list[AudioVisualBatch]) -> Tensor:
+    """[clips, colours], one of them 1."""
+    turns = [sample.conversation or () for batch in batches for sample in batch.samples]
+    named = [list(COLOURS).index(talk[-1]["value"].split()[-1]) for talk in turns]
+    return torch.nn.functional.one_hot(torch.tensor(named), len(COLOURS)).float()

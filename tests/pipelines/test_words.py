@@ -6,6 +6,7 @@ import tarfile
 from collections import defaultdict
 from pathlib import Path
 
+import lhotse
 import pyarrow.parquet as pq
 import pytest
 
@@ -101,6 +102,37 @@ def test_other_spans_of_a_file_that_was_heard_take_their_words_from_the_cache(
     assert 5 <= len(middle) < len(whole.split())
     assert all(3.3 <= (word["start"] + word["end"]) / 2 < 9.1 for word in middle)
     assert samples["middle"]["txt"].decode() in whole
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in the base shards", "added later"])
+def test_lhotse_gets_every_word_with_its_times(apart, in_clips, reading, tmp_path) -> None:
+    """From the cut's start on, wherever words.json lies."""
+    output = tmp_path / "out"
+    if apart:
+        command = ["build", str(reading), "--output", str(output), "--cache", str(in_clips / "cache"), *QUICK]
+        command += ["--clip-seconds", "5"]
+        assert main([option for option in command if option != "--transcribe"]) == 0
+        assert main(command) == 0
+        assert list(output.glob("columns/words/*.tar"))
+    else:
+        shutil.copytree(in_clips, output)
+    assert main(["index", str(output), "--for", "lhotse"]) == 0
+    cuts = list(lhotse.CutSet.from_file(output / "lhotse" / "cuts.jsonl.gz"))
+    clips = clips_of(in_clips)
+    assert len(cuts) == len(clips)
+    for cut, clip in zip(sorted(cuts, key=lambda cut: cut.id), clips, strict=True):
+        lhotse.validate(cut)
+        start, end = json.loads(clip["json"])["span"]
+        wanted = json.loads(clip["words.json"])
+        [spoken] = cut.supervisions
+        items = spoken.alignment["word"]
+        assert [item.symbol for item in items] == [word["word"] for word in wanted["words"]]
+        for item, word in zip(items, wanted["words"], strict=True):
+            assert (item.start + start, item.end + start) == pytest.approx((word["start"], word["end"]))
+            assert item.score == word["confidence"]
+            assert 0 <= (item.start + item.end) / 2 < cut.duration == end - start
+        assert spoken.text.split() == clip["txt"].decode().split()
+        assert (spoken.language, spoken.start, spoken.duration) == ("en", 0, cut.duration)
 
 
 def test_pictures_that_fail_half_way_take_no_words_with_them(reading, clip, tmp_path, monkeypatch) -> None:
