@@ -1,6 +1,6 @@
 """Ten minutes of one target, or of each.
 
-    python -m benchmarks.fuzz [bitstream|edit_list|message|manifest|tar|sidecar] --seconds 600
+    python -m benchmarks.fuzz [bitstream|edit_list|message|manifest|parquet|tar|sidecar] --seconds 600
 
 Ends with 1 where a target raises what it may not, hangs for 20 s or crashes; the input lies in --keep. Those
 that mattered are in tests/decoders/fuzz and tests/pipelines/storage/fuzz. Needs the extra `fuzz`.

@@ -3,8 +3,8 @@
     python -m benchmarks.inside.isolation [FILE…]
 
 Two pools in processes of their own, one with isolation and one without, decode the same files in turns;
-CPU seconds of each worker and its parent. Without FILE: a minute of 720p H.264 with sound, made here, and
-twenty clips of three seconds.
+CPU seconds of each worker and its parent. Without FILE: a minute of H.264 with sound, made here, and twenty
+clips of three seconds.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ from schemas.media import ClipRequest
 DECODERS = ("pyav", "decord")
 
 
-def media(folder: Path) -> dict[str, list[Path]]:
-    """One long file, many short ones."""
-    source = ("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30", "-f", "lavfi", "-i", "anoisesrc=a=0.1")
+def media(folder: Path, decoder: str) -> dict[str, list[Path]]:
+    """One long file (decord is refused a minute of 720p: it might hold all of it), many short ones."""
+    folder.mkdir()
+    size = "1280x720" if decoder == "pyav" else "640x360"
+    source = ("-f", "lavfi", "-i", f"testsrc2=s={size}:r=30", "-f", "lavfi", "-i", "anoisesrc=a=0.1")
     settings = ("-c:v", "libx264", "-preset", "veryfast", "-bf", 2, "-c:a", "aac")
     long = folder / "long.mp4"
     ffmpeg(*source, "-t", 60, *settings, long)
     short = [folder / f"short{number}.mp4" for number in range(20)]
     for path in short:
         ffmpeg(*source, "-t", 3, *settings, path)
-    return {"a minute of 720p": [long], "twenty clips of 3 s": short}
+    return {f"a minute of {size}": [long], f"twenty clips of 3 s, {size}": short}
 
 
 def serve(decoder: str) -> None:
@@ -112,9 +114,9 @@ def main() -> None:
         serve(arguments.serve)
         return
     with tempfile.TemporaryDirectory() as folder:
-        sets = {"the given files": arguments.files} if arguments.files else media(Path(folder))
         for decoder in arguments.decoder or DECODERS:
-            for name, paths in sets.items():
+            made = {} if arguments.files else media(Path(folder, decoder), decoder)
+            for name, paths in {**made, **({"the given files": arguments.files} if not made else {})}.items():
                 print(
                     Line.ratio(
                         f"{decoder}, {name}: with / without", *compare(decoder, paths, arguments.rounds)
