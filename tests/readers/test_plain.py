@@ -77,26 +77,54 @@ def test_tar(state, truth, changed):
     assert {name: talks[0][1]["value"] if talks else None for name, talks in answers.items()} == state.answers
 
 
+def same(found: Arrays, wanted: Arrays) -> bool:
+    return found.keys() == wanted.keys() and all(
+        np.array_equal(array, wanted[place]) for place, array in found.items()
+    )
+
+
 def test_webdataset(state):
+    """The base, and what lies beside it, by the keys."""
+    ids, wanted, _ = everything(state)
     samples = list(wds.WebDataset(state.shards, shardshuffle=False).decode())
     assert sorted(sample["json"]["id"] for sample in samples) == sorted(state.answers)
-    for sample in samples:
-        members = {name.removesuffix(".npy") for name in sample if name.endswith(".npy")}
-        assert members == state.columns[sample["json"]["id"]] - state.apart
+    for layer in state.apart:
+        samples += wds.WebDataset(state.beside(f"columns/{layer}"), shardshuffle=False).decode()
+    found = {
+        (ids[sample["__key__"]], name.removesuffix(".npy")): array
+        for sample in samples
+        for name, array in sample.items()
+        if name.endswith(".npy")
+    }
+    assert same(found, wanted)
 
 
 @pytest.mark.parametrize("streaming", [True, False])
 def test_hugging_face_datasets(state, streaming, tmp_path):
-    for shards in (state.shards, state.beside("columns/annotations")):
+    ids, wanted, _ = everything(state)
+    layers = [f"columns/{layer}" for layer in sorted(state.apart - {"annotations"})]
+    found: Arrays = {}
+    for layer in ("shards", *layers, "columns/annotations"):
         rows = list(
             datasets.load_dataset(
-                "webdataset", data_files=shards, split="train", streaming=streaming, cache_dir=str(tmp_path)
+                "webdataset",
+                data_files=state.beside(layer),
+                split="train",
+                streaming=streaming,
+                cache_dir=str(tmp_path),
             )
         )
         keys = [row["__key__"] for row in rows]
-        assert sorted(keys) == sorted(by_tar(state.shards))
+        assert sorted(keys) == sorted(by_tar(state.beside(layer)))
+        found |= {
+            (ids[row["__key__"]], name.removesuffix(".npy")): np.asarray(array, np.float16)
+            for row in rows
+            for name, array in row.items()
+            if name.endswith(".npy") and array is not None
+        }
+    assert same(found, wanted)
+    assert sorted(keys) == sorted(ids)
     answers = {row["__key__"]: json.loads(row["annotations.json"]["conversations"]) for row in rows}
-    ids = everything(state)[0]
     assert {
         ids[key]: talks[0][1]["value"] if talks else None for key, talks in answers.items()
     } == state.answers
