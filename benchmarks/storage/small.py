@@ -50,7 +50,7 @@ STORED = {
     "class token": ("--clip-tokens", "cls"),
 }
 SIDE = 16
-COMPARED = 20  # samples whose tokens are compared one by one
+COMPARED = 6  # samples whose tokens are compared one by one
 Array = npt.NDArray[np.float16]
 
 
@@ -60,8 +60,8 @@ class Sizes:
 
     train: int = 60
     test: int = 40
-    seeds: int = 5
-    rounds: int = 5
+    seeds: int = 3
+    rounds: int = 2
     width: int = 1024
 
 
