@@ -10,15 +10,16 @@ import pytest
 
 from storage import files
 
-from .hub import hub
+from .hub import TOKEN, loopback
 
 pytestmark = pytest.mark.skipif(not find_spec("huggingface_hub"), reason="needs the extra build")
 
 
 def test_the_contract_holds_on_a_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with hub() as (address, held):
-        monkeypatch.setitem(fsspec.config.conf, "hf", {"endpoint": address})
-        held |= {"films/a.mp4": bytes(range(256)), "films/deep/b.mp4": b"other", "rows.jsonl": b"{}\n"}
+    with loopback(tmp_path / "hf") as hub:
+        monkeypatch.setitem(fsspec.config.conf, "hf", {"endpoint": hub.address, "token": TOKEN})
+        films = {"films/a.mp4": bytes(range(256)), "films/deep/b.mp4": b"other", "rows.jsonl": b"{}\n"}
+        hub.holds("somebody/films", films)
         root = "hf://datasets/somebody/films"
         listed = files.listing(f"{root}/films")
         assert {uri: entry.size for uri, entry in listed.items()} == {
