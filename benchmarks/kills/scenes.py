@@ -34,6 +34,7 @@ class Scene:
         argv: the command, OUT in place of the corpus.
         after: what is run after a kill where the same command finds that all is done, and says so.
         prepare: changes the media and manifests first.
+        planted: the fault that the corpus begins with: verify says it until the command has ended.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Scene:
     argv: tuple[str, ...]
     after: tuple[str, ...] = ()
     prepare: Callable[[], object] = lambda: None
+    planted: str | None = None
 
     def set_up(self, output: Path) -> None:
         """The corpus as it is before."""
@@ -109,8 +111,9 @@ class World:
         )  # the same command says that the column is gone, and puts in order
         yield Scene("drop a column, a state kept", wide, ("drop", "OUT", "--column", "wide"), after=done)
         lost = Path(shutil.copytree(first, self.folder / "made" / "lost"))
-        min(lost.glob("shards/*.tar")).unlink()
-        yield Scene("a missing shard", lost, build)
+        shard = min(lost.glob("shards/*.tar"))
+        shard.unlink()
+        yield Scene("a missing shard", lost, build, planted=f"shards/{shard.name}: missing")
         yield Scene("migrate", GOLDEN, ("migrate", "OUT"))
         self.write_rows([ROWS[0] | {"conversations": [["cat?", "a lynx"]]}, *ROWS[1:]])
         yield Scene("a corrected answer", first, build)

@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--train-clips", type=int, default=300)
     parser.add_argument("--test-clips", type=int, default=100)
     parser.add_argument("--pairings", type=int, default=3, help="other clips' sound that each runs with")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
