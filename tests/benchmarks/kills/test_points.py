@@ -1,4 +1,4 @@
-"""Killed between two of its writes, a command is gone on from: some of the points; the benchmark walks all."""
+"""Killed between two of its writes, a command is gone on from: some of the points, all in the benchmark."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
