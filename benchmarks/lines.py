@@ -1,4 +1,4 @@
-"""What every benchmark ends in: lines of ratios, as a table and as JSON."""
+"""What every benchmark ends in: lines of ratios, as a table and as JSON; a table's place in a page."""
 
 from __future__ import annotations
 
@@ -29,6 +29,23 @@ def write(path: Path | None, lines: Iterable[Line]) -> None:
     """Nothing without a path."""
     if path:
         path.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n", encoding="utf-8")
+
+
+def placed(page: str, begin: str, end: str, text: str) -> str:
+    """The page with the text between the two marks, in place of what stood there.
+
+    Raises:
+        ValueError: the page has not one place that begins so.
+    """
+    before, rest = page.split(begin)
+    return f"{before}{begin}{text}{end}{rest.partition(end)[2]}"
+
+
+def write_into(path: Path | None, begin: str, end: str, text: str) -> None:
+    """The same of a page on disk; nothing without a path."""
+    if path:
+        page = placed(path.read_text(encoding="utf-8"), begin, end, text)
+        path.write_text(page, encoding="utf-8")
 
 
 def read(path: Path) -> list[Line]:

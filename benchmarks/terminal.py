@@ -22,6 +22,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from benchmarks.lines import write_into
+
 ROOT = Path(__file__).parents[1]
 COLUMNS, LINES, PATIENCE_S = 80, 40, 300.0
 BUILD = "favor-data build videos/ --output corpus --whisper random:tiny --clip random:vit-b-32"
@@ -145,11 +147,8 @@ def main() -> None:
             widest = max(map(len, screen.splitlines()))
             print(f"== {title}: {widest} columns\n{screen}\n", flush=True)
             parts.append(f"**{title}**\n\n```text\n{screen}\n```\n")
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8")
-        before, after = page.split(_BEGIN)[0], page.split(_END)[-1]
-        shown = "\n".join(parts)
-        arguments.write.write_text(f"{before}{_BEGIN}\n\n{shown}\n{_END}{after}", encoding="utf-8")
+    shown = "\n".join(parts)
+    write_into(arguments.write, _BEGIN, _END, f"\n\n{shown}\n")
 
 
 if __name__ == "__main__":

@@ -49,8 +49,6 @@ def kind(write: str) -> str:
     return f"{made} (deleted)" if verb == "delete" else made
 
 
-def written(page: str, rows: Iterable[str]) -> str:
-    """The page with the rows in their place."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{HEAD}{''.join(rows)}\n{END}{after}"
+def table(rows: Iterable[str]) -> str:
+    """What stands between the marks."""
+    return f"\n\n{HEAD}{''.join(rows)}\n"

@@ -23,10 +23,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.kills.page import row, written
+from benchmarks.kills.page import BEGIN, END, row, table
 from benchmarks.kills.runs import Said, command, start
 from benchmarks.kills.scenes import Scene, World, placed
 from benchmarks.kills.writes import STAGING, watch
+from benchmarks.lines import write_into
 
 LEFT = (
     "no state names this file; a killed build left it",
@@ -203,8 +204,7 @@ def main() -> None:
                 if wrong:
                     print(f"{point.number} before {point.write}:", *wrong, sep="\n    ", flush=True)
     print(f"{points} points of {len(rows)} commands; gone on from {on}; {failed} ended otherwise")
-    if arguments.write:
-        arguments.write.write_text(written(arguments.write.read_text(), rows))
+    write_into(arguments.write, BEGIN, END, table(rows))
     sys.exit(bool(failed))
 
 

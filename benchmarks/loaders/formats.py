@@ -26,6 +26,7 @@ import numpy as np
 import torch
 import webdataset as wds
 
+from benchmarks.lines import write_into
 from benchmarks.loading import LARGE, SMALL, Shape, rounds, write_corpus
 from benchmarks.rivals.read_batches import energon as energon_samples
 from benchmarks.rivals.read_batches import prepare_energon
@@ -246,10 +247,7 @@ def main() -> None:
     torch.set_num_threads(1)
     measured = table(SHAPES, arguments.rounds)
     print(measured)
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8")
-        head, rest = page.split(BEGIN)
-        arguments.write.write_text(f"{head}{BEGIN}{measured}{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_into(arguments.write, BEGIN, END, measured)
 
 
 if __name__ == "__main__":

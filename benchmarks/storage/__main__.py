@@ -26,6 +26,8 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
+from benchmarks.lines import write_into
+
 STEPS = {
     "build": "the first build",
     "again": "the same again: nothing to do",
@@ -158,10 +160,7 @@ def main() -> None:
     arguments = parser.parse_args()
     measured = table(arguments.samples, arguments.before)
     print(measured)
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8")
-        head, rest = page.split(BEGIN)
-        arguments.write.write_text(f"{head}{BEGIN}{measured}{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_into(arguments.write, BEGIN, END, measured)
 
 
 if __name__ == "__main__":

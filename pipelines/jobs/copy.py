@@ -11,6 +11,7 @@ from pipelines.states.claims import claim, claim_number
 from pipelines.states.commit import Changes, commit
 from pipelines.states.parts import TALKS_OF, Parts
 from pipelines.steps.pack import packed
+from pipelines.steps.shards import NO_EXTENT
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
 from schemas.reasons import Reason, Stage
@@ -18,8 +19,6 @@ from schemas.rows import Row
 from schemas.shard import ShardWriter
 from schemas.state import BASE, State, layer_shard
 from storage import files
-
-_NOWHERE = {"shard": "", "offset": 0, "size": 0}
 
 
 def copy(output: str, state: State, keys: Collection[str], rule: str, new: str) -> State:
@@ -73,7 +72,7 @@ def _copied(output: str, new: str, number: int, keys: list[str], rows: dict[str,
 
 def _written(output: str, new: str, name: str, lying: dict[str, Row]) -> dict[str, Row]:
     """Key -> where its bytes now lie; a shard that would be empty is not written."""
-    found: dict[str, Row] = {key: _NOWHERE for key in lying}
+    found: dict[str, Row] = {key: NO_EXTENT for key in lying}
     if not any(extent["size"] for extent in lying.values()):
         return found
     with files.atomic_writer(files.join(new, *name.split("/")), new) as stream:

@@ -67,7 +67,7 @@ class Written:
 
 
 Pairs = tuple[str, Item]
-ToWrite = tuple[str, tuple[list[str], list[Item]]]  # stem of a base shard; layers, and all its samples
+ToWrite = tuple[str, tuple[list[str], list[Item]]]  # stem of a base shard; sorted layers, and all samples
 
 
 @beam.typehints.with_input_types(ready=Ready, standing=Row, leaving=Row)
@@ -312,7 +312,7 @@ def _index_row(item: Item, written: list[Written], members: Members) -> Changed:
     columns = {held["column"]: held for held in row["columns"] if held["column"] in members.layers}
     made = {name for names in members.layers.values() for name in names}
     features = {feature["column"]: feature for feature in row["features"] if feature["column"] in made}
-    for one in sorted(written, key=lambda one: one.layer):
+    for one in written:
         if one.layer == BASE:
             row |= one.extent
         else:
