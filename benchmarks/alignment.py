@@ -24,6 +24,7 @@ from benchmarks.changes.family import make as make_member
 from benchmarks.changes.isolated import Alignment, Isolated
 from benchmarks.flashes import Shown, full_decode, lag_seconds, number_of
 from benchmarks.matrix import CASES, Case, make
+from benchmarks.progress import told
 from decoders.clips import decode_clips
 from decoders.probe import probe
 from schemas.grid import SECOND_NS, Grid, Span
@@ -195,7 +196,7 @@ def family_table(folder: Path, isolated: Mapping[str, Isolated]) -> str:
         f"|---|{'---:|' * (2 + 2 * len(others))}",
     ]
     right = 0
-    for member in MEMBERS:
+    for member in told("file that changes", MEMBERS, lambda member: member.name):
         path = make_member(member, folder)
         found = {name: reader.measure(member.name, path) for name, reader in isolated.items()}
         both = [found["favor-data"], rivals.ours(member, path, 2)]
@@ -219,7 +220,7 @@ def matrix_table(folder: Path, isolated: Mapping[str, Isolated], missing: str) -
         f"|---|{'---:|' * (len(readers) + 2)}",
     ]
     worst = 0.0
-    for case in CASES:
+    for case in told("file", CASES, lambda case: case.name):
         path = make(case, folder)
         found = {name: reader.measure(case.name, path) for name, reader in isolated.items()}
         ours = found["favor-data"]

@@ -32,6 +32,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.flashes import ffmpeg
+from benchmarks.progress import told
 from decoders.clips import decode_clips
 from decoders.probe import probe
 from schemas.grid import SECOND_NS, Grid, cut
@@ -171,8 +172,9 @@ def table(folder: Path, repeat: int, files: list[Path]) -> Iterator[str]:
     }
     yield f"| film | ffmpeg, s | {' | '.join(list(tools)[1:])} | same frames as a full decode |"
     yield f"|---|---:|{'---:|' * len(tools)}"
-    for number, path in enumerate(files or (make(film, folder) for film in FILMS), 1):
-        print(f"film {number} of {len(files or FILMS)}: {path.name}", file=sys.stderr, flush=True)
+    named: list[Film | Path] = [*(files or FILMS)]
+    for film in told("film", named, lambda film: film.name):
+        path = make(film, folder) if isinstance(film, Film) else film
         requests(path)
         runs = [{name: _attempt(tool, path) for name, tool in tools.items()} for _ in range(repeat)]
         base, *others = [_medians([run[name] for run in runs]) for name in tools]
@@ -204,7 +206,7 @@ def memory(folder: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", source, "-f", "lavfi", "-i", "sine=300:d=120", *encode.split(), short)
     ffmpeg("-stream_loop", 59, "-i", short, "-c", "copy", long)
     peaks = {}
-    for path in (short, long):
+    for path in told("film", (short, long), lambda path: path.name):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.decode", "--peak", path], stdout=subprocess.PIPE, check=True
         )

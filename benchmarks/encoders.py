@@ -24,6 +24,7 @@ from whisper.audio import log_mel_spectrogram
 from whisper.model import AudioEncoder, sinusoids
 
 from benchmarks.lines import Line, write
+from benchmarks.progress import told
 from featurizers.registry import load, resolve
 from featurizers.running import arithmetic, untrained
 from featurizers.vision.clip import UNTRAINED
@@ -120,7 +121,7 @@ def take_turns(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[s
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     with torch.inference_mode():
-        for turn in range(rounds + 1):
+        for turn in told("turn", range(rounds + 1)):
             if turn > 1 and time.perf_counter() - begun > ENOUGH_S:
                 break
             for name, run in contestants.items():
@@ -157,7 +158,7 @@ def _finished(function: Callable[..., torch.Tensor], *arguments: torch.Tensor) -
 def measure(models: list[str], device: str, rounds: int) -> list[Measured]:
     """Every model and dtype; of the bare batches only the best."""
     found = []
-    for model in models:
+    for model in told("model", models):
         contestants: dict[str, Callable[[], Any]] = {}
         rows: dict[str, int] = {}
         for dtype in ("float32", "bfloat16"):

@@ -24,6 +24,7 @@ import torch
 from benchmarks.encoders import bare, bare_batches
 from benchmarks.films import ZOOM, talking_films
 from benchmarks.lines import Line, write
+from benchmarks.progress import say
 from decoders.clips import decode_clips
 from featurizers.registry import resolve
 from runners.build import seconds
@@ -36,6 +37,7 @@ CLIP_SECONDS = 30
 
 def floor(videos: list[Path], seconds: int, clip: str, listener: str) -> dict[str, float]:
     """Seconds of the bare encoders at their best batch, and of the bare decoder."""
+    say(f"bare {clip}, bare {listener} and the bare decoder")
     dtype = resolve("clip", f"clip:random:{clip}").fingerprint().dtype
     frames, windows = 2 * seconds * len(videos), math.ceil(seconds / CLIP_SECONDS) * len(videos)
     return {
@@ -76,6 +78,7 @@ def _decode(videos: list[Path], seconds: int, clip: str) -> float:
 
 def build(folder: Path, output: Path, clip: str, listener: str, *more: str) -> dict[str, float]:
     """Seconds by stage."""
+    say(f"a build: {clip}, {listener}, {output.name}")
     command = [
         sys.executable,
         "-m",
@@ -92,7 +95,8 @@ def build(folder: Path, output: Path, clip: str, listener: str, *more: str) -> d
 
 def practitioner(videos: list[Path], output: Path, clip: str, listener: str) -> float:
     """Seconds of the loop."""
-    command = [sys.executable, "-m", "benchmarks.practitioner", str(output), *map(str, videos)]
+    say(f"by hand: {clip}, {listener}")
+    command = [sys.executable, "-m", "benchmarks.rivals.practitioner", str(output), *map(str, videos)]
     ended = subprocess.run(
         [*command, "--clip", clip, "--whisper", listener], check=True, capture_output=True, text=True
     )

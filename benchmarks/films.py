@@ -7,6 +7,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from benchmarks.progress import told
+
 SPEECH = Path(__file__).parents[1] / "demo" / "media" / "speech"
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-pix_fmt", "yuv420p")
 
@@ -26,7 +28,7 @@ SHAPES = "testsrc2=size=640x360:rate=25,hue=h={number},noise=alls=6:allf=t"
 def talking_films(folder: Path, count: int, seconds: int, scene: str) -> list[Path]:
     """Lively H.264 with B-frames, a voice that reads on and on; no two films share a frame or a sample."""
     paths = []
-    for number in range(count):
+    for number in told("film to make", range(count)):
         path = folder / f"{number:03d}.mp4"
         own = scene.format(number=number, scale=3 + number / 9)
         film(path, own, *voice(folder), "-af", f"volume={1 - number / 1000}", "-t", str(seconds), *H264)

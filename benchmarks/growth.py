@@ -16,11 +16,12 @@ from pathlib import Path
 
 from benchmarks.films import film
 from benchmarks.lines import Line, write
+from benchmarks.progress import say, told
 
 
 def make_clips(folder: Path, first: int, count: int, seconds: float) -> None:
     """Short clips, each another: 320x240 H.264 with AAC."""
-    for number in range(first, first + count):
+    for number in told("clip to make", range(first, first + count)):
         scene = f"testsrc2=size=320x240:rate=25,hue=h={number},format=yuv420p"
         tone = f"sine=frequency={200 + number}:sample_rate=16000"
         sound = ["-f", "lavfi", "-i", tone, "-t", str(seconds), "-c:a", "aac"]
@@ -34,6 +35,7 @@ def command(folder: Path, output: Path, *models: str) -> list[str]:
 
 def build(folder: Path, output: Path, models: list[str]) -> float:
     """Seconds of the whole command."""
+    say(f"a build of {sum(1 for _ in folder.iterdir())} clips")
     start = time.perf_counter()
     subprocess.run(command(folder, output, *models), check=True, capture_output=True)
     return time.perf_counter() - start

@@ -32,6 +32,7 @@ import numpy as np
 import torch
 import webdataset as wds
 
+from benchmarks.progress import told
 from loaders.corpus import Corpus, open_corpus
 from loaders.dataset import CorpusDataset
 from loaders.loader import CorpusLoader
@@ -228,7 +229,7 @@ def rounds(readers: Mapping[str, Callable[[], int]], count: int) -> Rounds:
     """Seconds and CPU seconds a sample of every reader's rounds; one round before, to warm up."""
     taken: Rounds = {name: [] for name in readers}
     for number in range(count + 1):
-        for name, reader in readers.items():
+        for name, reader in told(f"round {number} of {count}, reader", readers.items(), lambda pair: pair[0]):
             began, cpu = time.perf_counter(), _cpu_seconds()
             read = reader()
             took, cpu = time.perf_counter() - began, _cpu_seconds() - cpu

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.growth import command
 from benchmarks.matrix import CASES, make
+from benchmarks.progress import told
 
 SEEDS = [
     "x264_aac.mp4", "x265_opus.mkv", "vpx-vp9_opus.webm", "svtav1_opus.mp4", "mpeg4_mp3lame.avi",
@@ -61,7 +62,8 @@ def write_mutants(folder: Path, count: int, seed: int = 0) -> list[Path]:
     """Make the originals and write `count` mutants of them."""
     sources = folder / "originals"
     sources.mkdir(parents=True)
-    originals = [make(case, sources) for case in CASES if case.name in SEEDS]
+    cases = [case for case in CASES if case.name in SEEDS]
+    originals = [make(case, sources) for case in told("original", cases, lambda case: case.name)]
     paths = []
     for number, (which, data) in enumerate(mutants([path.read_bytes() for path in originals], count, seed)):
         path = folder / f"{number:04d}{originals[which].suffix}"

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.films import H264, SHAPES, film, talking_films, voice
 from benchmarks.lines import Line, write
+from benchmarks.progress import say
 from runners.build import seconds
 
 GLOBS = {1: "000.mp4", 10: "00?.mp4", 100: "*.mp4"}
@@ -44,6 +45,7 @@ def _cache(output: Path) -> Path:
 
 def build(source: str, output: Path, *more: str) -> Run:
     """Run the command and watch it."""
+    say(f"a build: {output.name}")
     cache = _cache(output)
     command = [sys.executable, "-m", "pipelines", "build", source, "--output", str(output)]
     command += ["--cache", str(cache)]
@@ -82,6 +84,7 @@ def _pss(pid: int) -> int:
 
 def make_long(folder: Path, seconds: int) -> Path:
     """A lively minute, repeated."""
+    say(f"a film of {seconds} s")
     path = folder / f"{seconds}s.mp4"
     talking_films(folder, 1, 60, SHAPES)
     repeated = ["-stream_loop", str(seconds // 60 - 1), "-i", str(folder / "000.mp4")]

@@ -23,6 +23,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from benchmarks.lines import write_into
+from benchmarks.progress import told
 
 ROOT = Path(__file__).parents[1]
 COLUMNS, LINES, PATIENCE_S = 80, 40, 300.0
@@ -85,7 +86,7 @@ class Terminal:
 def prepare(folder: Path) -> None:
     """Films, a text under a film's name, and the commands on the shell's path."""
     (folder / "videos").mkdir()
-    for number in range(6):
+    for number in told("film to make", range(6)):
         source = f"testsrc2=size=320x180:rate=25:duration=40,hue=h={60 * number}"
         ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source]
         sound = ["-f", "lavfi", "-i", f"sine=frequency={200 + 50 * number}:duration=40"]

@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.faults.kinds import KINDS
 from benchmarks.faults.trial import Trial, Undisturbed, run, undisturbed
 from benchmarks.kills.scenes import Scene, World
+from benchmarks.progress import told
 
 MOST_SHOWN = 1500  # of what is wrong, in characters
 
@@ -61,7 +62,7 @@ def main() -> None:
             print(f"== {scene.name}: {len(every)} faults at places, {len(chosen)} of them made", flush=True)
             for kind, found in done.places.items():
                 places[kind] += len(found)
-            for trial in chosen:
+            for trial in told(scene.name, chosen, lambda trial: trial.kind.name):
                 folder = Path(temporary) / "trial"
                 status, wrong = run(trial, done, folder, world.folder / "media")
                 ended[trial.kind.name, status] += 1

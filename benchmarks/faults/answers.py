@@ -25,6 +25,7 @@ from benchmarks.kills.points import unsalted
 from benchmarks.kills.runs import Said, command, start
 from benchmarks.kills.scenes import World
 from benchmarks.kills.stores import BUCKET, Application, Store, client, loopback
+from benchmarks.progress import told
 
 WAITS_S = 1.0  # the client, for an answer
 KINDS = ("500", "slow", "cut")
@@ -140,7 +141,7 @@ def main() -> None:
         every = list(itertools.product(KINDS, range(1, requests + 1), (False, True)))
         chosen = random.Random(arguments.seed).sample(every, -(-len(every) // arguments.one_in))
         print(f"{requests} requests, {len(every)} faults, {len(chosen)} of them made", flush=True)
-        for number, trial in enumerate(chosen):
+        for number, trial in enumerate(told("fault", chosen)):
             status, wrong = ring.trial(trial, f"trial{number}", expected)
             ended[trial[0], status] += 1
             failed += bool(wrong)

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.flashes import ffmpeg
+from benchmarks.progress import told
 from decoders.clips import decode_clips
 from decoders.probe import probe
 from schemas.grid import FrameAt, Grid, Span
@@ -40,7 +41,7 @@ def films(folder: Path) -> Iterator[Path]:
     """Every rate, container and length; and one of a variable rate."""
     codec = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-pix_fmt", "yuv420p"]
     for suffix in ("mp4", "mkv"):
-        for rate in RATES:
+        for rate in told(f"{suffix}, rate", RATES):
             for seconds in SECONDS:
                 path = folder / f"{rate.replace('/', '-')}_{seconds}.{suffix}"
                 ffmpeg("-f", "lavfi", "-i", f"testsrc2=size=96x64:rate={rate}", "-t", seconds, *codec, path)

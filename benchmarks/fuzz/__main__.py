@@ -15,6 +15,8 @@ from pathlib import Path
 
 import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
+from benchmarks.progress import told
+
 with atheris.instrument_imports(include=["decoders", "schemas", "pipelines.storage", "tarfile"]):
     from benchmarks.fuzz.intake import INTAKE
     from benchmarks.fuzz.targets import TARGETS as DECODERS
@@ -36,7 +38,8 @@ def main() -> None:
     if asked.target is None:
         command = [sys.executable, "-m", "benchmarks.fuzz"]
         options = ["--seconds", str(asked.seconds), "--keep", str(asked.keep)]
-        codes = [subprocess.run([*command, name, *options], check=False).returncode for name in TARGETS]
+        named = told("target", TARGETS)
+        codes = [subprocess.run([*command, name, *options], check=False).returncode for name in named]
         raise SystemExit(any(codes))
     corpus = asked.keep / asked.target
     corpus.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.progress import told
 from decoders.clips import decode_clips
 from decoders.streams import nvdec
 from featurizers.vision.frames import Crop
@@ -59,7 +60,7 @@ def rates(paths: Sequence[str], seconds: int, decoder: str, workers: int) -> lis
     work, found = partial(_count, seconds=seconds, decoder=decoder), []
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(work, repeat(paths[0], workers)))  # starts them
-        for path in paths:
+        for path in told(f"{workers} at once, film", paths):
             began = time.perf_counter()
             list(pool.map(work, repeat(path, 2 * workers)))
             found.append(2 * workers * seconds / (time.perf_counter() - began))

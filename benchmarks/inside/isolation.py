@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.flashes import ffmpeg
 from benchmarks.lines import Line
+from benchmarks.progress import told
 from decoders.processes.isolation import SWITCH
 from decoders.processes.pool import DecoderPool
 from decoders.processes.process import isolation_of_workers
@@ -87,7 +88,7 @@ def compare(decoder: str, paths: list[Path], rounds: int) -> tuple[float, float]
         for switch in ("on", "off")
     ]  # fmt: skip
     spent: list[list[float]] = [[], []]
-    for turn in range(rounds + 1):
+    for turn in told(f"{decoder}, {len(paths)} files, turn", range(rounds + 1)):
         for which, child in enumerate(children):
             assert child.stdin
             assert child.stdout

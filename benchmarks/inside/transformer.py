@@ -20,6 +20,7 @@ import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from benchmarks.lines import Line
+from benchmarks.progress import told
 from featurizers.registry import load, resolve
 from featurizers.running.arithmetic import choose
 from featurizers.running.transformer import Linear
@@ -102,7 +103,7 @@ def main() -> None:
         taken: dict[str, list[float]] = {}
         with torch.inference_mode():
             runs = contestants(size, dtype)
-            for _ in range(arguments.rounds):
+            for _ in told(f"{size}, round", range(arguments.rounds)):
                 for name, run in runs.items():
                     began = time.process_time()
                     run()
@@ -111,7 +112,9 @@ def main() -> None:
         for name, times in taken.items():
             how = f"{min(times):.2f} ms a frame / {ours:.2f} ms, {dtype}"
             print(Line(f"{size}: {name} / ours", min(times) / ours, how))
-    starts = {name: min(start_seconds(code) for _ in range(3)) for name, code in STARTS.items()}
+    starts = {
+        name: min(start_seconds(code) for _ in range(3)) for name, code in told("start", STARTS.items())
+    }
     print(Line.ratio("start: transformers' / ours", starts["transformers'"], starts["ours"]))
 
 

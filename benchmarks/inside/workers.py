@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.lines import Line
+from benchmarks.progress import told
 from decoders.limits import DEFAULT
 from decoders.processes import wire
 from decoders.processes.worker import ProbeJob, Work
@@ -78,7 +79,8 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     importlib.import_module("decoders.probe")
     found = {}
-    for name, start in (("zygote", by_zygote), ("forkserver", by_forkserver)):
+    kinds = (("zygote", by_zygote), ("forkserver", by_forkserver))
+    for name, start in told("kind", kinds, lambda pair: pair[0]):
         began = time.perf_counter()
         start()
         first, rest = time.perf_counter() - began, []

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 from benchmarks.growth import command, make_clips
+from benchmarks.progress import say
 
 START_S = 4.0  # interpreter and imports, in which there is nothing to lose
 
@@ -77,11 +78,13 @@ def main() -> None:
         folder, whole = Path(temporary) / "in", Path(temporary) / "whole"
         folder.mkdir()
         make_clips(folder, 0, arguments.clips, seconds=1.5)
+        say("a build that nobody disturbs")
         began = time.perf_counter()
         assert start(folder, whole).wait() == 0
         length = time.perf_counter() - began
         expected = contents(whole)
         while kills < arguments.kills:
+            say(f"{kills} of {arguments.kills} kills")
             output = Path(temporary) / f"round{rounds}"
             these, computed_twice = kill_until_done(folder, output, length, chance)
             rounds, kills, twice = rounds + 1, kills + these, twice + computed_twice

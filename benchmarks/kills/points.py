@@ -28,6 +28,7 @@ from benchmarks.kills.runs import Said, command, start
 from benchmarks.kills.scenes import Scene, World, placed
 from benchmarks.kills.writes import STAGING, watch
 from benchmarks.lines import write_into
+from benchmarks.progress import told
 
 LEFT = (
     "no state names this file; a killed build left it",
@@ -199,7 +200,7 @@ def main() -> None:
             rows.append(line(done))
             print(f"== {scene.name}: {len(done.points)} points, {len(chosen)} gone on from", flush=True)
             ended = pool.map(partial(go_on, expected=done.expected), chosen)
-            for point, wrong in zip(chosen, ended, strict=True):
+            for point, wrong in zip(told(scene.name, chosen), ended, strict=True):
                 failed += bool(wrong)
                 if wrong:
                     print(f"{point.number} before {point.write}:", *wrong, sep="\n    ", flush=True)

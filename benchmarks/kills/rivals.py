@@ -24,6 +24,7 @@ from pathlib import Path
 from benchmarks.kills.runs import Said, Started, command, start
 from benchmarks.kills.scenes import World, placed
 from benchmarks.kills.stores import Store, loopback
+from benchmarks.progress import say
 
 FILMS = ("media/0.png", "media/1.png", "media/film.mp4")
 MORE = "media/2.png"
@@ -338,6 +339,7 @@ def main() -> None:
         meet for meet in MEETINGS if not arguments.only or any(p in meet.__name__ for p in arguments.only)
     ]
     with tempfile.TemporaryDirectory(prefix="favor-data-rivals-") as temporary, loopback() as server:
+        say("the corpora that they meet on")
         ring = Ring.of(World(Path(temporary) / "world"))
         disk = Store(str(Path(temporary) / "disk"))
         stores = [store for name, store in (("disk", disk), ("s3", server)) if name in on]

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import webdataset as wds
 
 from benchmarks.lines import write_into
 from benchmarks.loading import LARGE, SMALL, Shape, rounds, write_corpus
+from benchmarks.progress import say, told
 from benchmarks.rivals.read_batches import energon as energon_samples
 from benchmarks.rivals.read_batches import prepare_energon
 from loaders.corpus import open_corpus
@@ -202,6 +204,7 @@ def touched(read: Reader, folder: Path, wanted: int) -> int:
 
 def measure(folder: Path, shape: Shape, turns: int) -> Iterator[str]:
     """Table rows."""
+    say(f"a corpus: {shape.name}")
     root = folder / "corpus"
     write_corpus(root, shape)
     dataset = CorpusDataset(open_corpus(root))
@@ -210,7 +213,7 @@ def measure(folder: Path, shape: Shape, turns: int) -> Iterator[str]:
         for loader in ("energon", "lhotse"):
             assert favor_data(["index", str(root), "--for", loader]) == 0
     readers = {"ours": partial(touched, ours, root, shape.samples)}
-    for number, (name, (write, own, over)) in enumerate(LIBRARIES.items()):
+    for number, (name, (write, own, over)) in enumerate(told("library", LIBRARIES.items(), itemgetter(0))):
         place = folder / str(number)
         write(corpus, place)
         readers[f"{name}: own"] = partial(touched, own, place, shape.samples)

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.lines import Line, write
 from benchmarks.loading import Shape, write_corpus
+from benchmarks.progress import say, told
 from loaders.corpus import open_corpus
 from loaders.dataset import Readings
 from loaders.loader import CorpusLoader
@@ -53,10 +54,11 @@ def lines(root: str, epochs: int = 3, workers: int = WORKERS) -> Iterator[Line]:
     yield Line("seconds to the first batch", _seconds_to_a_batch(loader), f"starts {workers} workers")
     left = [_seconds_to_a_batch(loader) for _ in range(epochs)]
     yield Line("seconds to a batch, the epoch before left", statistics.median(left), f"median of {epochs}")
+    say("to the end of an epoch")
     pace = _go_to_the_end(loader, 4 * workers, step_s=0.0)
     yield Line("seconds a batch", pace, "all workers, reading without a pause")
     ended = []
-    for _ in range(epochs):
+    for _ in told("epoch that ends", range(epochs)):
         _go_to_the_end(loader, 2 * workers, step_s=2 * pace)
         ended.append(_seconds_to_a_batch(loader))
     yield Line("seconds to a batch, the epoch before ended", statistics.median(ended), f"median of {epochs}")
@@ -118,6 +120,7 @@ def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, hard))
     with tempfile.TemporaryDirectory() as folder:
+        say(f"an index of {options.rows:,} rows")
         write_rows(Path(folder), options.rows)
         found = []
         for line in lines(on_server(Path(folder))):

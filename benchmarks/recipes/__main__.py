@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.progress import say
 from benchmarks.recipes.sets import SETS
 
 MOST_SECONDS = 60  # for 100,000 records
@@ -36,6 +37,7 @@ class Run:
 
 def run(name: str, records: int) -> Run:
     """Makes a set of this size in a temporary folder, and its manifest."""
+    say(f"{name}, {records:,} records")
     with tempfile.TemporaryDirectory(prefix="favor-data-benchmark-") as parent:
         folder = Path(parent)
         for part in ("annotations", "media"):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.progress import told
 from benchmarks.rivals.contest import adopt_orphans, run
 from benchmarks.rivals.environment import libraries
 from benchmarks.rivals.films import Films, make
@@ -38,7 +39,7 @@ def measure(
             megabits = 8e-6 * sum(path.stat().st_size for path in paths) / films.count / films.seconds
             taken: dict[str, list[tuple[float, float, float]]] = {}
             for turn in range(repeat):
-                for name in (OURS, *READERS):
+                for name in told(f"{films}, turn {turn + 1} of {repeat}: contestant", (OURS, *READERS)):
                     output = Path(temporary) / f"{films}-{name}-{turn}"
                     if name == OURS:
                         seconds = _ours(paths, output, models)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.films import H264, film, voice
 from benchmarks.flashes import ffmpeg
+from benchmarks.progress import told
 
 # A zoom of 20 s, its colours turning: no frame comes twice however long the film is.
 TURNING = "hue=H=t/7+{number}"
@@ -50,7 +51,7 @@ def make(films: Films, folder: Path) -> list[Path]:
     into = folder / str(films).replace(", ", "-").replace(" ", "-")
     into.mkdir()
     paths = []
-    for number in range(films.count):
+    for number in told("film to make", range(films.count), lambda _: films):
         path = into / f"{number}.mp4"
         loud = ("-af", f"volume={1 - number / 1000}", "-t", films.seconds)
         pictures = ("-stream_loop", "-1", "-i", base)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from benchmarks.loading import (
     streaming,
     write_corpus,
 )
+from benchmarks.progress import told
 from loaders.corpus import open_corpus
 
 SCRIPT = Path(__file__).with_name("read_batches.py")
@@ -50,8 +52,8 @@ def _shape(folder: Path, shape: Shape, repeat: int, python: str) -> Iterator[dic
     for name in ("energon", "streaming"):
         readers[name] = partial(_there, python, name, folder / name, shape.samples)
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in readers}
-    for _ in range(repeat):
-        for name, read in readers.items():
+    for turn in range(repeat):
+        for name, read in told(f"turn {turn + 1} of {repeat}: reader", readers.items(), itemgetter(0)):
             taken[name].append(read())
     for name, seconds in taken.items():
         ms, cpu = (1e3 * statistics.median(column) for column in zip(*seconds, strict=True))

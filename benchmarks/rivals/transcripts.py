@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.films import SPEECH
 from benchmarks.flashes import ffmpeg
+from benchmarks.progress import told
 from benchmarks.rivals.contest import adopt_orphans, run
 from runners.build import seconds
 
@@ -34,7 +35,7 @@ def measure(repeat: int, python: str) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="favor-data-bench-") as folder:
         sound, spoken = recordings(Path(folder))
         taken: dict[str, list[tuple[float, float, float, str]]] = {}
-        for turn in range(repeat):
+        for turn in told("turn", range(repeat)):
             taken.setdefault("favor-data", []).append(_ours(sound, Path(folder) / str(turn), model))
             taken.setdefault("faster-whisper, int8", []).append(_theirs(sound, model, python))
     for name, runs in taken.items():

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.progress import told
 from benchmarks.signals.clips import clips, render
 from decoders.clips import decode_clips
 from decoders.probe import probe
@@ -95,11 +96,11 @@ def main() -> None:
     kinds: dict[str, Found] = {}
     true: Found = []
     with tempfile.TemporaryDirectory() as folder:
-        for clip in clips(EACH):
+        for clip in told("clip", clips(EACH), lambda clip: clip.name):
             results = found(film(render(clip, Path(folder, "clip.mp4"))))
             kinds.setdefault(clip.name.rstrip(" 0123456789"), []).extend(results)
             true += results if clip.belongs else []
-    given = {Path(name).name: film(Path(name)) for name in sys.argv[1:]}
+    given = {Path(name).name: film(Path(name)) for name in told("of yours", sys.argv[1:])}
     real = {name: found(taken) for name, taken in given.items()}
     print("| clips | tried | told | within 80 ms | median error, ms |\n|---|---:|---:|---:|---:|")
     for name, results in {**kinds, **real}.items():
@@ -109,9 +110,9 @@ def main() -> None:
     if given:
         print("\nOf yours:\n")
         print("\n".join(table([one for results in real.values() for one in results])))
-        pairs, told = mistold(list(given.values()))
+        pairs, wrong = mistold(list(given.values()))
         print(
-            f"\nOf {pairs} pairs of pictures and the sound of another of yours an offset was told in {told}."
+            f"\nOf {pairs} pairs of pictures and the sound of another of yours an offset was told in {wrong}."
         )
 
 

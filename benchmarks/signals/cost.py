@@ -12,10 +12,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from operator import itemgetter
 from pathlib import Path
 
 import imageio_ffmpeg
 
+from benchmarks.progress import told
 from demo.make_media import MEDIA
 
 SIZES = {
@@ -71,9 +73,9 @@ def main() -> None:
         tiny = make(Path(folder, "tiny"), 1, 0.5)
         for size, encoders in SIZES.items():
             found: dict[str, list[float]] = {way: [] for way in WAYS}
-            for number in range(given.rounds):
+            for number in told(f"{size}, round", range(given.rounds)):
                 start = cpu_seconds(tiny, Path(folder, f"{size[:4]} start {number}"), encoders)
-                for way, options in WAYS.items():
+                for way, options in told(f"{size}, build", WAYS.items(), itemgetter(0)):
                     output = Path(folder, f"{size[:4]} {number} {way}")
                     found[way].append(cpu_seconds(media, output, [*encoders, *options]) - start)
             for way, spent in found.items():

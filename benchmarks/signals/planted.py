@@ -17,6 +17,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pyarrow.parquet as pq
 
+from benchmarks.progress import say, told
 from demo.make_media import MEDIA
 from pipelines.commands.command import main as favor_data
 
@@ -60,11 +61,11 @@ def plant(media: Path, distinct: int, each: int) -> set[Pair]:
     """The clips; the pairs of them that are copies of one another."""
     media.mkdir()
     names = []
-    for number, scene in enumerate(scenes(distinct)):
+    for number, scene in enumerate(told("clip to make", scenes(distinct))):
         names.append(f"clip{number:03d}")
         _ffmpeg(*scene, "-t", "2", "-pix_fmt", "yuv420p", str(media / f"{names[-1]}.mp4"))
     pairs = set()
-    for number in range(each):
+    for number in told("copies to make", range(each)):
         one, two, three = names[3 * number : 3 * number + 3]
         shutil.copy(media / f"{one}.mp4", media / f"copy_of_{one}.mp4")
         for other, chain in zip((two, three), KINDS.values(), strict=True):
@@ -103,6 +104,7 @@ def lines(folder: Path, distinct: int, each: int, clip: str) -> Iterator[tuple[s
     planted = plant(folder / "media", distinct, each)
     corpus = folder / "out"
     build = ["build", str(folder / "media"), "--output", str(corpus), "--whisper", "none", "--clip", clip]
+    say("a build of them")
     if favor_data([*build, "--clip-tokens", "cls", "--signals", "--quiet"]) or favor_data(
         ["duplicates", str(corpus)]
     ):

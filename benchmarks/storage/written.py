@@ -28,6 +28,7 @@ import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from benchmarks.lines import write_into
+from benchmarks.progress import say
 from pipelines.commands.command import main as command
 
 CLIP_SECONDS = 30
@@ -114,6 +115,7 @@ def measure(folder: Path, total: int) -> Iterator[Change]:
 
 def changed(name: str, out: Path, run: Callable[[], None], own: tuple[str, ...]) -> Change:
     """Runs a command and counts."""
+    say(name)
     before = digests(out)
     with watched(out) as most:
         run()

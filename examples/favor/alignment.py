@@ -164,6 +164,7 @@ def main() -> None:
     options = parser.parse_args()
     began = time.monotonic()
     counts = {"train": options.train_clips, "test": options.test_clips}
+    print(f"{sum(counts.values())} clips are drawn", file=sys.stderr, flush=True)
     manifest = write_clips(options.work / "media", counts, options.pairings, options.seed)
     build(manifest, options.work / "corpus", RELEASED if options.like else PICTURES)
     prepared = time.monotonic() - began

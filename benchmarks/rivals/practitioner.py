@@ -1,6 +1,6 @@
 """What people write today: decord at 2 fps, CLIP and Whisper in fp32, one video after another.
 
-    python -m benchmarks.practitioner OUT.tar VIDEO... --clip vit-b-32 --whisper tiny
+    python -m benchmarks.rivals.practitioner OUT.tar VIDEO... --clip vit-b-32 --whisper tiny
 
 The yardstick of `benchmarks/end_to_end.py`: straightforward, correct on well-behaved files, random weights
 of the true shapes as in the builds that it is compared with.
