@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -163,3 +163,27 @@ class Featurizer(abc.ABC):
             ModelUnavailable: they cannot be found or fetched.
         """
         self.fingerprint()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command's options say to every kind; each takes of it what is its own."""
+
+    arithmetic: Arithmetic
+    fit: str = "crop"
+    clip_tokens: str = "patch"
+    prompt: str = ""
+    audio_tail: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of encoder brings.
+
+    Attributes:
+        describe: (model as named, settings) -> featurizer; reads no weights. Raises ModelUnavailable.
+        load: that featurizer -> its encoder; imports torch only when it is called. Raises ModelUnavailable.
+    """
+
+    describe: Callable[[str, Settings], Featurizer]
+    load: Callable[[Any], Encoder]

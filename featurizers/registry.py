@@ -4,23 +4,17 @@ featurizer to its loaded encoder."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-from featurizers.audio.beats import BeatsFeaturizer
-from featurizers.audio.hugging_face import HuggingFaceAudioFeaturizer
+import featurizers.kinds
 from featurizers.errors import ModelUnavailable
-from featurizers.featurizer import Arithmetic, Encoder, Featurizer
+from featurizers.featurizer import Encoder, Featurizer, Kind, Settings
 from featurizers.running import arithmetic
-from featurizers.vision.clip import ClipFeaturizer
-from featurizers.vision.description import VisionFeaturizer
-from featurizers.vision.hugging_face import HuggingFaceVisionFeaturizer
-from featurizers.vision.qformer import EvaFeaturizer, PromptedFeaturizer, QFormerFeaturizer
-from featurizers.vision.siglip import SiglipFeaturizer
-from featurizers.vision.tokens import Tokens
-from featurizers.whisper.description import Transcription, WhisperFeaturizer
+from featurizers.whisper.description import Transcription
 
 if TYPE_CHECKING:
     from featurizers.whisper.transcribe import Transcriber
@@ -28,100 +22,20 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "favor_data.featurizers"  # the group under which other packages bring kinds of their own
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the command's options say to every kind; each takes of it what is its own."""
-
-    arithmetic: Arithmetic
-    fit: str = "crop"
-    clip_tokens: str = "patch"
-    prompt: str = ""
-    audio_tail: bool = False
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a kind of encoder brings.
-
-    Attributes:
-        describe: (model as named, settings) -> featurizer; reads no weights. Raises ModelUnavailable.
-        load: that featurizer -> its encoder; imports torch only when it is called. Raises ModelUnavailable.
-    """
-
-    describe: Callable[[str, Settings], Featurizer]
-    load: Callable[[Any], Encoder]
-
-
-def _load_whisper(featurizer: WhisperFeaturizer) -> Encoder:
-    from featurizers.whisper.encoder import load
-
-    return load(featurizer)
-
-
-def _load_audio(featurizer: HuggingFaceAudioFeaturizer) -> Encoder:
-    from featurizers.audio.hugging_face_encoder import load
-
-    return load(featurizer)
-
-
-def _load_beats(featurizer: BeatsFeaturizer) -> Encoder:
-    from featurizers.audio.beats_encoder import load
-
-    return load(featurizer)
-
-
-def _load_vision(featurizer: VisionFeaturizer) -> Encoder:
-    from featurizers.vision.encoder import load
-
-    return load(featurizer)
-
-
-def _load_qformer(featurizer: QFormerFeaturizer) -> Encoder:
-    from featurizers.vision.qformer_encoder import load
-
-    return load(featurizer)
-
-
-def _load_prompted(featurizer: PromptedFeaturizer) -> Encoder:
-    from featurizers.vision.qformer_encoder import load_prompted
-
-    return load_prompted(featurizer)
-
-
-def _vision(described: type[VisionFeaturizer]) -> Kind:
-    return Kind(
-        lambda model, given: described(model, given.arithmetic, given.fit, Tokens.parse(given.clip_tokens)),
-        _load_vision,
-    )
-
-
-_OWN = {
-    "whisper": Kind(
-        lambda model, given: WhisperFeaturizer(model, given.arithmetic, given.audio_tail), _load_whisper
-    ),
-    "clip": _vision(ClipFeaturizer),
-    "siglip": _vision(SiglipFeaturizer),
-    "eva": _vision(EvaFeaturizer),
-    "vision": _vision(HuggingFaceVisionFeaturizer),
-    "qformer": Kind(
-        lambda model, given: QFormerFeaturizer(model, given.arithmetic, given.fit, prompt=given.prompt),
-        _load_qformer,
-    ),
-    "prompted": Kind(
-        lambda model, given: PromptedFeaturizer(model, given.arithmetic, given.fit, prompt=given.prompt),
-        _load_prompted,
-    ),
-    "audio": Kind(lambda model, given: HuggingFaceAudioFeaturizer(model, given.arithmetic), _load_audio),
-    "beats": Kind(
-        lambda model, given: BeatsFeaturizer(model, given.arithmetic, given.audio_tail), _load_beats
-    ),
-}
-
-
 @cache
-def kinds() -> dict[str, Kind]:
-    """Every kind by name: our own, and those of installed packages."""
-    return {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)} | _OWN
+def kinds() -> dict[str, Callable[[], Kind]]:
+    """What imports a kind, by its name: the files of featurizers/kinds, and those of installed packages."""
+    found: dict[str, Callable[[], Kind]] = {
+        point.name: point.load for point in entry_points(group=ENTRY_POINTS)
+    }
+    for module in iter_modules(featurizers.kinds.__path__):
+        found[module.name] = partial(_own, module.name)
+    return dict(sorted(found.items()))
+
+
+def _own(name: str) -> Kind:
+    kind: Kind = import_module(f"{featurizers.kinds.__name__}.{name}").KIND
+    return kind
 
 
 def resolve(
@@ -160,7 +74,7 @@ def resolve(
         raise ModelUnavailable(
             f"column {column!r}: {spec!r} is not KIND:MODEL with KIND one of {', '.join(kinds())}"
         )
-    return kinds()[kind].describe(model, Settings(chosen, fit, clip_tokens, prompt, audio_tail))
+    return kinds()[kind]().describe(model, Settings(chosen, fit, clip_tokens, prompt, audio_tail))
 
 
 def load_transcriber(transcription: Transcription, encoder: Encoder) -> Transcriber:
@@ -182,4 +96,4 @@ def load(featurizer: Featurizer) -> Encoder:
     Raises:
         ModelUnavailable: they cannot be found, fetched or understood.
     """
-    return kinds()[featurizer.kind].load(featurizer)
+    return kinds()[featurizer.kind]().load(featurizer)

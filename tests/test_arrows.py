@@ -36,7 +36,7 @@ BEAM_IN_FEATURIZERS = {"model_handler.py"}
 # Inside a room, from the bottom up: a module belongs to the first floor whose prefix it has.
 FLOORS = {
     "decoders": ["cores limits", "timeline", "streams", "probe", "clips", "processes"],
-    "featurizers": ["errors", "featurizer", "running", "audio vision whisper", "registry"],
+    "featurizers": ["errors", "featurizer", "running", "audio vision whisper", "kinds", "registry"],
     "loaders": [
         "cache memory times",
         "storage",

@@ -6,10 +6,12 @@ import pickle
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import featurizers.kinds
 from featurizers.errors import ModelUnavailable
 from featurizers.registry import load, resolve
 from featurizers.vision.frames import Crop
@@ -19,9 +21,9 @@ from schemas.media import Modality
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
-        ("whisper", {}, "KIND one of whisper, clip, siglip"),
-        ("foo:bar", {}, "KIND one of whisper, clip, siglip"),
-        ("clip:", {}, "KIND one of whisper, clip, siglip"),
+        ("whisper", {}, "KIND one of audio, beats, clip, eva"),
+        ("foo:bar", {}, "KIND one of audio, beats, clip, eva"),
+        ("clip:", {}, "KIND one of audio, beats, clip, eva"),
         ("whisper:huge", {}, "one of tiny.en, tiny"),
         ("whisper:random:huge", {}, "SIZE one of tiny.en, tiny"),
         ("clip:random:vit-h", {}, "random:vit-b-32, random:vit-l-14"),
@@ -91,6 +93,25 @@ def test_describing_imports_nothing_heavy(small_clip, tiny_en):
         [sys.executable, "-c", DESCRIBE, *specs], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
+
+
+NAMES = """
+import sys
+from featurizers.registry import kinds
+before = {name for name in sys.modules if name.startswith("featurizers.kinds.")}
+print(*kinds())
+for name in kinds():
+    kinds()[name]()
+heavy = {"torch", "transformers", "whisper", "numba", "safetensors", "apache_beam"} & set(sys.modules)
+sys.exit(f"imported: {before or heavy}" if before or heavy else 0)
+"""
+
+
+def test_a_kind_is_a_file_and_importing_it_loads_nothing_heavy():
+    run = subprocess.run([sys.executable, "-c", NAMES], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    files = {path.stem for path in Path(featurizers.kinds.__file__).parent.glob("[a-z]*.py")}
+    assert files <= set(run.stdout.split())
 
 
 def test_frame_transforms_import_no_torch():
