@@ -13,11 +13,13 @@ from pipelines.errors import UsageError
 from pipelines.storage.uris import URIS
 from schemas.cuts import CutAt, Cutting
 from schemas.features import FLOAT16, STORES
+from schemas.forms.plain import is_whole
 from schemas.grid import STEP_NS, FrameAt, ns_to_seconds, seconds_to_ns
 from schemas.manifest import InputRow
 from schemas.media import Modality
 from schemas.reasons import Reason
 from signals.registry import versions
+from storage import files
 
 KEEPS = ("frames", "audio")
 FITS = ("crop", "squash", "favor")
@@ -65,7 +67,8 @@ class Settings:
         skip_bad_rows: a manifest's row that is wrong is rejected, not an error.
 
     Raises:
-        UsageError: a decoder or a fit that does not exist; a language of words that nobody asked for.
+        UsageError: a decoder or a fit that does not exist; a language of words that nobody asked for; a
+            folder or a model whose name is not UTF-8.
     """
 
     output: str
@@ -121,6 +124,13 @@ class Settings:
         ):
             if value not in choices:
                 raise UsageError(f"{name} {value!r} is none of {', '.join(choices)}")
+        for name, text in (
+            ("output", files.absolute(self.output)),
+            ("cache", files.absolute(self.cache) if self.cache else ""),
+            *(("encode", spec) for spec in (self.whisper, self.clip, *self.encode)),
+        ):
+            if not is_whole(text):
+                raise UsageError(f"{name} {text!r} is not UTF-8: no table can hold that name: give another")
         if self.language and not self.transcribe:
             raise UsageError("language is that of the words: give --transcribe too")
         if self.cut != CutAt.CLIPS and 2 * self.shortest_ns > self.clip_ns:

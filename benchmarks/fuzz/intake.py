@@ -66,7 +66,7 @@ def tar(data: bytes) -> None:
                 assert TarMember.parse(TarMember(name, path).uri) == (name, path) or "::" in name
                 if extent.sparse:
                     with suppress(tarfile.TarError):
-                        assert sum(map(len, read_sparse(path, name))) <= extent.size
+                        assert sum(map(len, read_sparse(path, extent))) <= extent.size
         read_archive.cache_clear()
         _carry(tar_rows(path, "a.tar"))
 

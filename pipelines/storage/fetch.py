@@ -118,10 +118,11 @@ def _download(uri: str, path: Path) -> None:
     members = tars.read_archive(tar).members
     if member.name not in members:
         raise FileNotFoundError(f"{member.tar} holds no member {member.name}")
-    offset, left, sparse = members[member.name]
+    extent = members[member.name]
+    offset, left, sparse = extent
     with path.open("wb") as copy:
         if sparse:
-            copy.writelines(tars.read_sparse(tar, member.name))
+            copy.writelines(tars.read_sparse(tar, extent))
             return
         while left and (part := files.read_range(tar, offset, min(left, _READ_BYTES))):
             copy.write(part)

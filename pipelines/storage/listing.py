@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pipelines.errors import UsageError
 from pipelines.storage.walk import Apart, Found, is_hidden, walk
+from schemas.forms.plain import is_whole
 from storage import files
 
 STANDARD_INPUT = "-"
@@ -52,16 +53,17 @@ def local(uri: str) -> str:
     """A path of this machine without `file://` and its escapes, or `~/`; any other uri as it is."""
     if files.scheme(uri) == "file":
         path = files.local_path(uri).removeprefix("localhost")
-        plain = unquote(path)
+        plain = unquote(path, errors="surrogateescape")
         return path if plain != path and Path(path).exists() else plain
     return str(Path.home()) + uri[1:] if uri == "~" or uri.startswith("~/") else uri
 
 
 def spelled(source: str) -> str:
-    """A SOURCE as another command, in another folder, names it."""
+    """A SOURCE as another command, in another folder, names it: a path that is not UTF-8 with %-escapes."""
     if source == STANDARD_INPUT or not files.is_local(source):  # a remote folder ends in a slash
         return source
-    return files.absolute(local(source))
+    path = files.absolute(local(source))
+    return path if is_whole(path) else f"file://{quote(os.fsencode(path))}"
 
 
 def place(uri: str) -> str:

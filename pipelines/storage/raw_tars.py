@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from pipelines.errors import StorageError
 from pipelines.storage import unpack
-from pipelines.storage.tars import Archive, Extent, TarMember, read_archive
+from pipelines.storage.tars import Archive, Extent, TarMember, read_archive, read_sparse
 from pipelines.storage.walk import is_hidden
 from schemas.forms.plain import from_json, is_whole, plain, whole
 from schemas.manifest import InputRow
@@ -63,6 +63,13 @@ def _rows(path: str, name: str, tar: str, archive: Archive) -> Iterator[InputRow
     taken = set(sound_of.values())
     sidecars = _sidecars(archive.members)
     with files.open_read(tar) as stream:
+
+        def sidecar(extent: Extent) -> bytes:
+            if extent.sparse:  # GNU tar may make it so on a disk that compresses
+                return b"".join(read_sparse(tar, extent))
+            stream.seek(extent.offset)
+            return stream.read(extent.size)
+
         for member in media:
             uri = TarMember(member, path).uri
             if not is_whole(member):
@@ -73,7 +80,7 @@ def _rows(path: str, name: str, tar: str, archive: Archive) -> Iterator[InputRow
                     input=uri,
                     id=f"{stem}/{member}",
                     media=uri,
-                    metadata=_metadata(stream, sidecars, member.rpartition(".")[0]),
+                    metadata=_metadata(sidecar, sidecars, member.rpartition(".")[0]),
                 )
                 yield _with_sound(row, uri, sound_of[member], path) if member in sound_of else row
 
@@ -110,19 +117,19 @@ def _sidecars(members: Mapping[str, Extent]) -> dict[tuple[str, str], Extent]:
     found = {}
     for member, extent in members.items():
         key, dot, suffix = member.rpartition(".")
-        if _is_sidecar(member) and not extent.sparse and extent.size <= _LONGEST_SIDECAR:
+        if _is_sidecar(member) and extent.size <= _LONGEST_SIDECAR:
             found[key, dot + suffix.lower()] = extent
     return found
 
 
-def _metadata(stream: IO[bytes], sidecars: Mapping[tuple[str, str], Extent], key: str) -> dict[str, Any]:
+def _metadata(
+    content: Callable[[Extent], bytes], sidecars: Mapping[tuple[str, str], Extent], key: str
+) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     for suffix in _SIDECARS:
         if (key, suffix) not in sidecars:
             continue
-        offset, size, _ = sidecars[key, suffix]
-        stream.seek(offset)
-        text = stream.read(size).decode(errors="replace")
+        text = content(sidecars[key, suffix]).decode(errors="replace")
         metadata |= {"caption": text} if suffix == ".txt" else _values(text)
     return metadata
 

@@ -42,7 +42,8 @@ class TarMember(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """Where a member's content lies in its tar; that of a sparse one has holes, which only tarfile fills."""
+    """Where a member's content lies in its tar. That of a sparse one has holes, which tarfile fills: its
+    `offset` is that of its header."""
 
     offset: int
     size: int
@@ -61,7 +62,8 @@ def read_archive(tar: str) -> Archive:
     """The members of a tar, read by their headers alone where the file can seek.
 
     A hard or symbolic link to a member is that member under another name; other links are left out. What
-    comes after the first header that is none is lost: `fault` says so.
+    comes after the first header that is none is lost: `fault` says so, as it does where the blocks of zeros
+    are missing that end a tar: it may have been cut between two members.
 
     Raises:
         tarfile.TarError: not an uncompressed tar, from its first byte on.
@@ -76,17 +78,19 @@ def read_archive(tar: str) -> Archive:
         with _opened(_Headers(stream)) as archive:
             try:
                 for member in _in_order(archive):
+                    name = _name(member)
                     if member.islnk() or member.issym():
-                        links[member.name] = _target(member)
+                        links[name] = _target(member)
                     elif member.isfile() and _is_whole(member, size):
-                        members[member.name] = Extent(member.offset_data, member.size, member.issparse())
+                        begin = member.offset if member.issparse() else member.offset_data
+                        members[name] = Extent(begin, member.size, member.issparse())
                     elif member.isfile():
-                        fault = f"the content of {member.name} is not there"
-                stream.seek(archive.offset)
-                if any(stream.read(tarfile.BLOCKSIZE)):  # tarfile takes what is no header for the end
-                    raise tarfile.ReadError(f"no header at byte {archive.offset}")
-            except (tarfile.TarError, *_ODD) as error:
+                        fault = f"the content of {name} is not there"
+                fault = fault or _at_end(stream, archive.offset)
+            except tarfile.TarError as error:
                 fault = fault or f"it cannot be read on: {error}"
+            except _ODD:
+                fault = fault or f"it cannot be read on: a damaged header at byte {archive.offset}"
     for name, target in links.items():
         if target in members:
             members.setdefault(name, members[target])
@@ -104,10 +108,30 @@ def _in_order(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
+def _at_end(stream: IO[bytes], offset: int) -> str:
+    """What is wrong where tarfile found the end: it takes anything that is no header for that."""
+    stream.seek(offset)
+    block = stream.read(tarfile.BLOCKSIZE)
+    if any(block):
+        return f"it cannot be read on: no header at byte {offset}"
+    return "" if len(block) == tarfile.BLOCKSIZE else "its end mark is missing: it may be cut short"
+
+
+def _name(member: tarfile.TarInfo) -> str:
+    """GNU tar stores a sparse member as `GNUSparseFile.PID/NAME`. Where that, too, stands in a PAX record (it
+    is long, or no ASCII), tarfile takes whichever record comes last."""
+    return member.pax_headers.get("GNU.sparse.name", member.name)
+
+
 def _is_whole(member: tarfile.TarInfo, size: int) -> bool:
-    if member.issparse():  # what it stores is known when it is read; a hole may be claimed to be of any size
+    if member.issparse():  # a hole may be claimed to be of any size
         parts: Any = member.sparse
-        return member.size <= _MOST_HOLES * size and _in_turn(parts, member.size)
+        stored = sum(length for _, length in parts)
+        return (
+            member.size <= _MOST_HOLES * size
+            and _in_turn(parts, member.size)
+            and member.offset_data + stored <= size
+        )
     return member.offset_data + member.size <= size
 
 
@@ -125,22 +149,22 @@ def _target(member: tarfile.TarInfo) -> str:
     return member.linkname if member.islnk() else normpath(below(dirname(member.name), member.linkname))
 
 
-def read_sparse(tar: str, name: str) -> Iterator[bytes]:
+def read_sparse(tar: str, extent: Extent) -> Iterator[bytes]:
     """The content of a sparse member, holes filled.
 
     Raises:
         tarfile.TarError, OSError, StorageError: it cannot be read.
     """
-    with files.open_read(tar) as stream, _opened(_Headers(stream)) as archive:
-        try:
-            for member in _in_order(archive):
-                if member.name == name and member.issparse():
-                    content: IO[bytes] | None = archive.extractfile(member)
-                    while content and (part := content.read(1 << 20)):
-                        yield part
-                    return
-        except _ODD as error:
-            raise tarfile.ReadError(str(error)) from error
+    with files.open_read(tar) as stream:
+        stream.seek(extent.offset)
+        with _opened(_Headers(stream)) as archive:
+            try:
+                member = next(_in_order(archive))
+                content: IO[bytes] | None = archive.extractfile(member)
+                while content and (part := content.read(1 << 20)):
+                    yield part
+            except (StopIteration, *_ODD) as error:
+                raise tarfile.ReadError(f"a damaged header at byte {extent.offset}") from error
 
 
 def _opened(stream: Any) -> tarfile.TarFile:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.commands.command import main
+from pipelines.storage.listing import local
 
 from ..conftest import manifest
 
@@ -122,6 +123,47 @@ def test_archives_of_all_kinds(media, features, read_samples, tmp_path, out) -> 
     assert described["video"]["uri"] == f"tar://v.ogv::{folder}/good.tar"
     assert described["audio"]["uri"] == f"tar://v.opus::{folder}/good.tar"
     assert main(["verify", str(out)]) == 0
+
+
+def test_names_that_are_no_utf8_wherever_they_stand(media, features, tmp_path, out) -> None:
+    bad = os.fsdecode(b"bad-\xff")
+    still = (media / "still.png").read_bytes()
+    for name in ("folder/good.png", f"folder/{bad}.png", f"argument-{bad}.png", f"glob/{bad}.png",
+                 f"{bad}/in.png"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(still)
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+        tar.add(media / "still.png", "a.png")
+        tar.add(media / "still.png", f"{bad}.png")
+    (tmp_path / "list.txt").write_bytes(os.fsencode(f"folder/good.png\nfolder/{bad}.png\n"))
+    sources = ["folder", f"argument-{bad}.png", "glob/*.png", bad, "x.tar", "list.txt"]
+    command = ["build", *(str(tmp_path / source) for source in sources), "--output", str(out), *features]
+    command.append("--skip-bad-rows")
+    for _ in range(2):  # the second time nothing is to be done
+        assert main(command) == 0
+        rows = pq.read_table(out / "ledger.parquet").to_pylist()
+        shown = r"bad-\udcff"
+        assert {row["input"].replace(f"{tmp_path}/", ""): row["reason"] for row in rows} == {
+            "folder/good.png": None, f"folder/{shown}.png": "unreadable",
+            f"argument-{shown}.png": "unreadable",
+            f"glob/{shown}.png": "unreadable", f"{shown}/in.png": "unreadable",
+            "tar://a.png::x.tar": None, f"tar://{shown}.png::x.tar": "unreadable",
+            "list.txt:1": None, "list.txt:2": "bad_row",
+        }  # fmt: skip
+    assert main(["verify", str(out)]) == 0
+    found = json.loads((out / "corpus.json").read_text())["sources"]
+    assert {local(source) for source in found} == {str(tmp_path / source) for source in sources}
+
+
+@pytest.mark.parametrize("option", ["--output", "--cache", "--clip"])
+def test_a_folder_of_the_builds_own_that_is_no_utf8_is_one_line(media, tmp_path, out, option, capsys) -> None:
+    bad = str(tmp_path / os.fsdecode(b"bad-\xff"))
+    given = {"--output": str(out), "--clip": "random:vit-b-32", "--whisper": "none"} | {option: bad}
+    options = [word for pair in given.items() for word in pair]
+    assert main(["build", str(media / "still.png"), *options]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert r"bad-\udcff' is not UTF-8" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == []
 
 
 def modalities(output: Path) -> dict[str, list[str]]:
