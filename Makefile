@@ -26,8 +26,9 @@ $(DEMO): setup.py requirements.lock
 demo: $(DEMO)
 	$(BIN)/python -m demo
 
+# A file's tests stay together: they share what is costly to make.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 # build/site/index.html: docs/ as a site; a warning is an error.
 docs: $(INSTALLED)

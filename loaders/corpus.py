@@ -154,9 +154,9 @@ class Corpus:
         base = self.place(row)
         if self._layers is None:
             return [base]
-        layers = self._layers.of(row)
         if columns is None:
-            return [base, *(layer.place for layer in layers if layer.place.size)]
+            return [base, *self._layers.places(row)]
+        layers = self._layers.of(row)
         wanted = [x for x in layers if x.column == ANNOTATIONS or x.column in columns]
         bases = self._wanted(row, base, columns, {x.column for x in layers})
         return [*bases, *(layer.place for layer in wanted if layer.place.size)]

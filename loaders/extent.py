@@ -57,6 +57,7 @@ def _header(header: memoryview) -> tuple[str, int]:
     return (prefix.rstrip(b"\0") + b"/" + name if prefix[0] else name).decode(), length
 
 
+@lru_cache(maxsize=1 << 14)
 def _octal(digits: bytes) -> int:
     try:
         return int(digits.strip(b" \0"), 8)

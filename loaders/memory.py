@@ -65,7 +65,9 @@ class _Lease:
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[Any]:
     """An array with anything in it, writable, nobody else's."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
+    size = math.prod(shape)
+    if dtype is not np.uint8:
+        size *= np.dtype(dtype).itemsize
     if size < _LARGE:
         return np.empty(shape, dtype)
     return np.asarray(_Lease(_POOL, _POOL.take(size)))[:size].view(dtype).reshape(shape)

@@ -61,6 +61,15 @@ class Layers:
             for at in self._parts(row)
         ]
 
+    def places(self, row: int) -> list[Place]:
+        """Of those that have any bytes."""
+        names, shards, offsets, sizes = self._shard_names, self._shards, self._offsets, self._sizes
+        return [
+            Place(names[shards.item(at)], offsets.item(at), size)
+            for at in self._parts(row)
+            if (size := sizes.item(at))
+        ]
+
     def sha256s(self, row: int) -> list[str]:
         """Hex, of those that have any bytes."""
         assert self._sha256s is not None

@@ -17,9 +17,11 @@ from schemas.features import SCALE
 from schemas.sample import questions_of
 
 Conversation = Sequence[Mapping[str, str]]
+_ARRAY = ".npy"
+_SCALE = f".{SCALE}".removesuffix(_ARRAY)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(repr=False)  # frozen, it would cost 2 µs a sample to make
 class TrainingSample:
     """One sample, decoded.
 
@@ -74,14 +76,21 @@ def decode(
         ExtentError: they are another sample's, or not what a sample holds.
     """
     prefix, cut = f"{key}.", len(key) + 1
-    content = {name[cut:]: data for name, data in found.items() if name.startswith(prefix)}
-    if len(content) < len(found) or "json" not in content:
-        raise ExtentError(f"these bytes hold {', '.join(sorted(found))}: was the corpus built again?")
+    arrays, content = {}, {}
+    for name, data in found.items():
+        if not name.startswith(prefix):
+            raise ExtentError(_others(found))
+        if name.endswith(_ARRAY):
+            arrays[name[cut:-4]] = data
+        else:
+            content[name[cut:]] = data
+    if "json" not in content:
+        raise ExtentError(_others(found))
     record = _record(content.pop("json"))
     features = {
-        column: _feature(content, column)
-        for column in sorted(name.removesuffix(".npy") for name in content if name.endswith(".npy"))
-        if not column.endswith(".scale") and (columns is None or column in columns)
+        column: _feature(arrays, column)
+        for column in sorted(arrays)
+        if (columns is None or column in columns) and not column.endswith(_SCALE)
     }
     conversations, metadata = _annotations(record, content)
     asked = item.treatment in (Treatment.MATCH, Treatment.MISMATCH)  # then the number is a question's
@@ -102,14 +111,18 @@ def decode(
         conversation=drawn,
         fill=item.fill,
         treatment=item.treatment,
-        files={name: data.tobytes() for name, data in content.items() if not name.endswith(".npy")},
+        files={name: data.tobytes() for name, data in content.items()},
     )
 
 
-def _feature(content: Mapping[str, memoryview], column: str) -> torch.Tensor:
+def _others(found: Mapping[str, memoryview]) -> str:
+    return f"these bytes hold {', '.join(sorted(found))}: was the corpus built again?"
+
+
+def _feature(arrays: Mapping[str, memoryview], column: str) -> torch.Tensor:
     """float16, whatever it is stored as."""
-    stored = torch.from_numpy(array(content[f"{column}.npy"]))
-    if (scale := content.get(f"{column}.{SCALE}")) is None:
+    stored = torch.from_numpy(array(arrays[column]))
+    if (scale := arrays.get(column + _SCALE)) is None:
         return stored
     return (stored * torch.from_numpy(array(scale))).half()
 

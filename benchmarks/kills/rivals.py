@@ -41,20 +41,24 @@ class Ring:
     Attributes:
         begun: a corpus of FILMS; `taken`: the same, one of them removed.
         whole: every sample of FILMS and MORE, with both columns.
+        length: seconds that a build takes.
     """
 
     world: World
     begun: Path
     taken: Path
     whole: Samples
+    length: float
 
     @classmethod
     def of(cls, world: World) -> Ring:
         cache = "--cache", str(world.folder / "cache")
         whole = world.made("whole", None, world.build(*world.second(), *cache, sources=(*FILMS, MORE)))
+        began = time.monotonic()
         begun = world.made("begun", None, world.build(*cache, sources=FILMS))
+        length = time.monotonic() - began
         taken = world.made("taken", begun, ("remove", "OUT", str(world.folder / FILMS[0])))
-        return cls(world, begun, taken, start(samples, str(whole), None).end())
+        return cls(world, begun, taken, start(samples, str(whole), None).end(), length)
 
     def build(self, *sources: str, second: bool = False, warm: bool = True) -> tuple[str, ...]:
         """The command; `warm`: every feature lies in a cache, so that most of the build is its last steps."""
@@ -70,7 +74,6 @@ class Meeting:
     store: Store
     name: str
     chance: random.Random
-    length: float
 
     @property
     def output(self) -> str:
@@ -88,7 +91,7 @@ class Meeting:
 
     def wait(self) -> None:
         """A random part of a build."""
-        time.sleep(self.chance.random() * self.length)
+        time.sleep(self.chance.random() * self.ring.length)
 
     def both(self, one: Sequence[str], other: Sequence[str]) -> list[Said]:
         """Two commands: which begins first, and how long before, is chance."""
@@ -208,7 +211,7 @@ def build_and_loader(meeting: Meeting) -> list[str]:
     """A loader that reads on while the shards that it holds are replaced."""
     meeting.begin(meeting.ring.begun)
     loader = start(
-        _load, meeting.output, 2 * meeting.length, meeting.ring.whole, environ=meeting.store.environ
+        _load, meeting.output, 2 * meeting.ring.length, meeting.ring.whole, environ=meeting.store.environ
     )
     meeting.wait()
     wrong = failed([meeting.start("pack", "OUT").end()])
@@ -304,15 +307,12 @@ def rounds(
 ) -> list[str]:
     """Every kind of meeting `count` times on each store; what was wrong, a line each."""
     chance = random.Random(seed)
-    began = time.monotonic()
-    start(command, placed(ring.build(*FILMS), ring.world.folder / "made" / "length")).end()
-    length = time.monotonic() - began
     wrong, held = [], Counter[str]()
     for number in range(count):
         for store in stores:
             for meet in kinds:
                 name = f"{meet.__name__}-{number}"
-                found = meet(Meeting(ring, store, name, chance, length))
+                found = meet(Meeting(ring, store, name, chance))
                 wrong += [f"{store.root}/{name}: {line}" for line in found]
                 held[meet.__name__] += not found
                 print(
