@@ -10,7 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.state import layer_folder
+
 PIECE_BYTES = 32 << 20  # the longest that is fetched at once
+_GAP_BYTES = 64 << 10
+_OF_ONE_COLUMN = layer_folder("")  # between two samples there lies nothing but that column of others
 
 
 class Place(NamedTuple):
@@ -86,13 +90,17 @@ def _coded(texts: pa.Array) -> tuple[npt.NDArray[np.int32], list[str]]:
 
 
 def joined(places: Iterable[Place]) -> Iterator[Place]:
-    """Places in order, joined where they touch up to 32 MiB."""
+    """Places in order, joined where they touch up to 32 MiB; in a column's own shard also where no more than
+    64 KiB lie between, since a request far away costs more than reading on."""
     open_: Place | None = None
     for place in places:
-        touches = open_ and open_.shard == place.shard and open_.offset + open_.size == place.offset
-        if open_ and touches and open_.size + place.size <= PIECE_BYTES:
-            open_ = open_._replace(size=open_.size + place.size)
-            continue
+        if open_ and open_.shard == place.shard:
+            end = open_.offset + open_.size
+            size = max(end, place.offset + place.size) - open_.offset
+            gap = _GAP_BYTES if place.shard.startswith(_OF_ONE_COLUMN) else 0
+            if place.offset <= end + gap and size <= PIECE_BYTES:
+                open_ = open_._replace(size=size)
+                continue
         if open_:
             yield open_
         open_ = place

@@ -78,3 +78,21 @@ def test_places_that_touch_are_joined_up_to_32_mib() -> None:
     assert list(joined(places)) == [
         Place("a", 0, 15), Place("a", 16, 4), Place("b", 20, 4), Place("b", 24, 32 << 20),
     ]  # fmt: skip
+
+
+def test_of_one_column_small_gaps_are_read_too() -> None:
+    places = [
+        Place("columns/annotations/0.tar", 0, 1024),
+        Place("columns/annotations/0.tar", 0, 1024),
+        Place("columns/annotations/0.tar", 60 << 10, 1024),
+        Place("columns/annotations/0.tar", 130 << 10, 1024),
+        Place("shards/0.tar", 0, 1024),
+        Place("shards/0.tar", 2048, 1024),
+        Place("shards/0.tar", 2048, 1024),
+    ]
+    assert list(joined(places)) == [
+        Place("columns/annotations/0.tar", 0, 61 << 10),
+        Place("columns/annotations/0.tar", 130 << 10, 1024),
+        Place("shards/0.tar", 0, 1024),
+        Place("shards/0.tar", 2048, 1024),
+    ]

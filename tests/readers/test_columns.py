@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import Any
 
+import fsspec
+import numpy as np
 import pandas as pd
 import pytest
 
 from loaders.corpus import open_corpus
 from loaders.dataset import CorpusDataset
+from storage import files
 
 
 @pytest.fixture
@@ -48,3 +52,41 @@ def test_one_of_two_is_as_it_is_beside_the_other(changed):
     for row in range(len(corpus)):
         if "wide" in both[row].features:
             assert both[row].features["wide"].equal(one[row].features["wide"])
+
+
+def test_far_away_a_batch_asks_once_for_a_small_columns_samples(changed, monkeypatch):
+    """Annotations of neighbours come by one request; of the base's other columns nothing is read."""
+    root = changed["corrected answer"].root
+    memory = fsspec.filesystem("memory")
+    memory.put(str(root), "/far", recursive=True)
+    asked, read_range = [], files.read_range
+
+    def counted(uri: str, offset: int, size: int) -> bytes:
+        asked.append((uri.removeprefix("memory://far/"), size))
+        return read_range(uri, offset, size)
+
+    monkeypatch.setattr(files, "read_range", counted)
+    try:
+        corpus = open_corpus("memory://far")
+        near = CorpusDataset(open_corpus(root), columns=["clip"])
+        dataset = CorpusDataset(corpus, columns=["clip"])
+        dataset.fetch(np.arange(len(dataset)))
+        samples = [dataset[row] for row in range(len(dataset))]
+    finally:
+        memory.rm("/far", recursive=True)
+    for row, sample in enumerate(samples):
+        assert sample.conversations == near[row].conversations
+        assert sample.features.keys() == near[row].features.keys()
+        assert all(value.equal(near[row].features[name]) for name, value in sample.features.items())
+    index = pd.read_parquet(root / "index.parquet")
+    shards = {
+        layer["shard"] for layers in index["columns"] for layer in layers if layer["column"] == "annotations"
+    }
+    assert Counter(shard for shard, _ in asked if shard in shards) == dict.fromkeys(shards, 1)
+    wanted = index["head"].sum() + sum(
+        feature["size"]
+        for features in index["features"]
+        for feature in features
+        if feature["column"] == "clip"
+    )
+    assert sum(size for shard, size in asked if shard.startswith("shards/")) == wanted
