@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +29,14 @@ class OtherColumnsError(UsageError):
 
 def read_ledger(output: str, state: State | None) -> Ledger:
     """Ledger rows by input; none before the first build."""
+    return {row["input"]: row for row in ledger_rows(output, state)}
+
+
+def ledger_rows(output: str, state: State | None) -> Iterator[Mapping[str, Any]]:
+    """The same, one after another."""
     parts = Parts(output)
-    return {row["input"]: row for part in (state.ledger if state else ()) for row in parts.ledger(part)}
+    for part in state.ledger if state else ():
+        yield from parts.ledger(part)
 
 
 def sign(
@@ -44,6 +50,25 @@ def sign(
     """The rows with their signatures: what they say, their files' versions, what is made of them."""
     rows = list(rows)
     versions = fetch.versions(uri for row in rows for uri in row.uris)
+    made = made_of(products, cutting, where, uris)
+    return tuple(signed(row, versions, made) for row in rows)
+
+
+def made_of(products: Products, cutting: Cutting, where: str | None, uris: str) -> str:
+    """What a build makes of its inputs, as a digest."""
+    others = [*([where] if where else []), *([uris] if uris != "full" else [])]
+    others += ["first clip"] if cutting.first else []
+    if cutting.at is not CutAt.CLIPS:
+        others.append(f"{cutting.at} {cutting.shortest_ns} {CUTS_VERSION}")
+    return digest([products.names(), cutting.longest_ns, PROBE_VERSION, *others])
+
+
+def signed(row: InputRow, versions: Mapping[str, str | MediaError], made: str) -> InputRow:
+    """A row with its signature.
+
+    Args:
+        versions: as `fetch.versions` has them.
+    """
 
     def version(uri: str) -> str:
         found = versions[uri]
@@ -55,40 +80,31 @@ def sign(
         except MediaError as error:
             return str(error.reason)
 
-    others = [*([where] if where else []), *([uris] if uris != "full" else [])]
-    others += ["first clip"] if cutting.first else []
-    if cutting.at is not CutAt.CLIPS:
-        others.append(f"{cutting.at} {cutting.shortest_ns} {CUTS_VERSION}")
-    made = digest([products.names(), cutting.longest_ns, PROBE_VERSION, *others])
-    return tuple(
-        replace(
-            row,
-            versions=tuple(listed(uri) for uri in row.uris),
-            signature=digest(
-                {
-                    "row": [row.id, row.media, {str(m): uri for m, uri in row.named.items()}],
-                    "span": [row.start_ns, row.end_ns],
-                    "says": [row.conversations, row.metadata],
-                    "versions": [version(uri) for uri in row.uris],
-                    "made": made,
-                    **({"silent": True} if row.silent else {}),
-                    **({"refusal": row.refusal} if row.refusal else {}),
-                }
-            ),
-        )
-        for row in rows
+    return replace(
+        row,
+        versions=tuple(listed(uri) for uri in row.uris),
+        signature=digest(
+            {
+                "row": [row.id, row.media, {str(m): uri for m, uri in row.named.items()}],
+                "span": [row.start_ns, row.end_ns],
+                "says": [row.conversations, row.metadata],
+                "versions": [version(uri) for uri in row.uris],
+                "made": made,
+                **({"silent": True} if row.silent else {}),
+                **({"refusal": row.refusal} if row.refusal else {}),
+            }
+        ),
     )
 
 
-def not_removed(rows: Iterable[InputRow], state: State | None) -> list[InputRow]:
-    """The rows that were not taken out of the corpus.
+def removed_of(rows: Iterable[InputRow], state: State | None) -> Iterator[InputRow]:
+    """The rows that were taken out of the corpus.
 
     They are known by id and media: a manifest that lost a line names other rows by the numbers that follow.
     """
-    if state is None or not state.tombstones:
-        return list(rows)
-    tombs = set(state.tombstones)
-    return [row for row in rows if tombstone(state.salt, row.id, row.uris) not in tombs]
+    if state is not None and state.tombstones:
+        tombs = set(state.tombstones)
+        yield from (row for row in rows if tombstone(state.salt, row.id, row.uris) in tombs)
 
 
 def salt_of(state: State) -> str:
@@ -124,11 +140,11 @@ def _reasons(row: Mapping[str, Any]) -> set[str]:
     return {row["reason"], *(span["reason"] for span in row["outcomes"])} - {None}
 
 
-def check_there(rows: Sequence[InputRow], ledger: Ledger) -> None:
+def check_there(rows: Iterable[InputRow], ledger: Ledger) -> None:
     """Raises:
     StorageError: what an input was made of is not there any more, nor is anything else of its folder.
     """
-    for row in rows:
+    for row in rows if ledger else ():
         if (known := ledger.get(row.input)) and known["status"] == "done":
             for uri, version in zip(row.uris, row.versions, strict=True):
                 if version == Reason.NOT_FOUND and fetch.vanished(uri):
@@ -139,36 +155,45 @@ def check_there(rows: Sequence[InputRow], ledger: Ledger) -> None:
 
 
 def to_build(
-    rows: Sequence[InputRow], ledger: Ledger, retry: frozenset[str], lost: Collection[str] = ()
-) -> tuple[InputRow, ...]:
+    rows: Iterable[InputRow], ledger: Ledger, retry: frozenset[str], lost: Collection[str] = ()
+) -> Iterator[InputRow]:
     """The rows that the ledger does not settle, and those that share a file with them, whose samples
-    may merge.
+    may merge. Goes over the rows twice; holds the files' names of what is open.
 
     Args:
         lost: keys of samples whose shards are missing.
     """
     lost = set(lost)
-    open_rows = [
-        row
-        for row in rows
-        if (known := ledger.get(row.input)) is None
-        or known["signature"] != row.signature
-        or not retry.isdisjoint(_reasons(known))
-        or not lost.isdisjoint(known["keys"])
-    ]
-    touched = {uri for row in open_rows for uri in row.uris}
-    refused = {row.input for row in open_rows if row.refusal}
-    return tuple(row for row in rows if touched.intersection(row.uris) or row.input in refused)
+    touched: set[str] = set()
+    refused: set[str] = set()
+    for row in rows:
+        known = ledger.get(row.input)
+        if (
+            known is None
+            or known["signature"] != row.signature
+            or not retry.isdisjoint(_reasons(known))
+            or not lost.isdisjoint(known["keys"])
+        ):
+            touched.update(row.uris)
+            if row.refusal:
+                refused.add(row.input)
+    for row in rows:
+        if touched.intersection(row.uris) or row.input in refused:
+            yield row
 
 
-def check_columns(build: Build, rows: Sequence[InputRow], ledger: Ledger) -> None:
+def check_columns(build: Build, named: Container[str], ledger: Ledger) -> None:
     """Raises:
     OtherColumnsError: inputs that this build does not name were made with other columns.
     """
-    named = {row.input for row in rows} | build.leaving
-    others = [name for name, row in ledger.items() if name not in named and row["status"] != REMOVED]
-    if others and build.held.names() != build.products.names():
-        raise other_columns(build.output, f"{len(others)} inputs")
+    if build.held.names() == build.products.names():
+        return
+    gone = build.leaving
+    others = sum(
+        name not in named and name not in gone and row["status"] != REMOVED for name, row in ledger.items()
+    )
+    if others:
+        raise other_columns(build.output, f"{others} inputs")
 
 
 def other_columns(output: str, others: str) -> OtherColumnsError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +15,13 @@ from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, 
 
 from decoders.processes.zygote import ZYGOTE
 from pipelines.build import Build, prepare, present_state
-from pipelines.changes import check_columns, check_there, leaving, not_removed, read_ledger, sign, to_build
+from pipelines.changes import check_columns, check_there, leaving, made_of, removed_of, signed, to_build
 from pipelines.errors import StorageError, UsageError
 from pipelines.facts.condition import condition
 from pipelines.jobs import faults
 from pipelines.jobs.buckets import check_buckets
 from pipelines.jobs.runners import check_runner
+from pipelines.jobs.spool import Inputs, LedgerRows
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
 from pipelines.metrics.progress import Progress
@@ -32,6 +33,7 @@ from pipelines.states.missing import keys_in, missing_shards
 from pipelines.states.parts import MissingPartError
 from pipelines.states.sweep import sweep
 from pipelines.steps import inputs
+from pipelines.storage import fetch
 from pipelines.storage.beam_options import adopt
 from pipelines.storage.cache import VanishedError
 from pipelines.storage.sources import read_sources
@@ -40,6 +42,7 @@ from schemas.state import State
 from storage import files, web
 
 HERE = ("DirectRunner", "FnApiRunner")  # runners that decode in this process
+_SIGNED_AT_ONCE = 100_000  # a folder of a store is listed once for so many
 _TRIES = 10  # builds that were overtaken by another's commit
 Bar = Callable[[Progress], AbstractContextManager[object]]
 
@@ -56,9 +59,9 @@ class Job:
     """
 
     build: Build
-    rows: tuple[InputRow, ...]
+    rows: Iterable[InputRow]
     path: str
-    named: frozenset[str]
+    named: Collection[str]
     work: bool
 
 
@@ -73,7 +76,7 @@ class Launched:
 
     output: str
     state: State | None
-    named: frozenset[str]
+    named: Collection[str]
     seconds: dict[str, float]
     counters: Counter[str]
 
@@ -127,7 +130,7 @@ def check_sources(asked: Settings) -> None:
         UsageError, ManifestError, StorageError.
     """
     state = present_state(files.absolute(asked.output))
-    known = read_ledger(files.absolute(asked.output), state)
+    known = LedgerRows(files.absolute(asked.output), state)
     for _ in read_sources(asked.sources, asked.output, known=known, skip_bad_rows=asked.skip_bad_rows):
         pass
 
@@ -194,7 +197,8 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
     Raises:
         UsageError, ManifestError, StorageError.
     """
-    ledger = read_ledger(build.output, build.parent)
+    ledger = LedgerRows(build.output, build.parent)
+    given = Inputs()  # what two name is one
     found = read_sources(
         asked.sources,
         build.output,
@@ -203,45 +207,45 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
         skip_bad_rows=asked.skip_bad_rows,
         say=warn,
     )
-    given: dict[str, InputRow] = {}  # what two name is one
     for row in found:
-        if row.input not in given and len(given) == asked.limit:
+        if asked.limit is not None and row.input not in given.names and len(given) == asked.limit:
             break
-        given[row.input] = asked.heard(row)
+        given.add(asked.heard(row))
     if asked.mirror:
         build = replace(
             build,
-            dropped=leaving(given, ledger, sure=asked.yes or asked.dry_run),
+            dropped=leaving(given.names, ledger, sure=asked.yes or asked.dry_run),
             facts=replace(build.facts, mirrored=True),
         )
-    kept = not_removed(given.values(), build.parent)
-    taken_out = given.keys() - {row.input for row in kept}
-    named = {uri for name in taken_out for uri in (name, *given[name].uris)}
+    taken = {row.input: row.uris for row in removed_of(given, build.parent)}
+    named = {uri for name, uris in taken.items() for uri in (name, *uris)}
     sources = tuple(source for source in build.facts.sources if source not in named)
     build = replace(build, facts=replace(build.facts, sources=sources))
-    rows = sign(
-        kept,
-        build.products,
-        build.cutting,
-        where=asked.where,
-        uris=asked.uris,
-    )
+    rows = Inputs(row for row in _signed(given, asked, build) if row.input not in taken)
     check_there(rows, ledger)
     if asked.where:
         parts = build.parent.index if build.parent else ()
         measured = {name for of in (asked.recorded().get("signals") or {}).values() for name in of}
         build = replace(build, condition=condition(asked.where, rows, parts, measured))
-    check_columns(build, rows, ledger)
+    check_columns(build, rows.names, ledger)
     lost: frozenset[str] = frozenset()
     if state := build.parent:
         missing = missing_shards(build.output, state)
         lost = keys_in(build.output, state, missing)
         build = replace(build, missing=missing)
-    lacking = to_build(rows, ledger, asked.retry, lost)
-    work = bool(lacking or build.dropped or lost)
+    lacking = Inputs(to_build(rows, ledger, asked.retry, lost)) if ledger else rows
+    work = bool(len(lacking) or build.dropped or lost)
     if work and not asked.dry_run:
         _check_writable(build.output)
-    return Job(build, lacking, files.staging_path(build.output), frozenset(given), work)
+    return Job(build, lacking, files.staging_path(build.output), given.names, work)
+
+
+def _signed(given: Inputs, asked: Settings, build: Build) -> Iterator[InputRow]:
+    """Stores are asked for the versions of many at once."""
+    made = made_of(build.products, build.cutting, asked.where, asked.uris)
+    for first in range(0, len(given), _SIGNED_AT_ONCE):
+        versions = fetch.versions(uri for row in given.part(first, _SIGNED_AT_ONCE) for uri in row.uris)
+        yield from (signed(row, versions, made) for row in given.part(first, _SIGNED_AT_ONCE))
 
 
 def _check_writable(output: str) -> None:
@@ -250,6 +254,8 @@ def _check_writable(output: str) -> None:
         files.put(probe, b"writable", output)
         files.delete(probe)
     except (StorageError, ValueError) as error:
+        if error.__cause__ and faults.of(error.__cause__):  # a disk that is full or fails
+            raise
         raise UsageError(f"--output: {error}") from error
 
 

@@ -3,7 +3,7 @@ many they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import apache_beam as beam
@@ -18,7 +18,7 @@ Piece = tuple[str, int]
 
 
 @contextmanager
-def staged(rows: Sequence[InputRow], path: str) -> Iterator[None]:
+def staged(rows: Iterable[InputRow], path: str) -> Iterator[None]:
     """While the block runs, `path` holds the rows: JSON, one a line."""
     with files.scratch(path, (_ROW.dump_json(row) + b"\n" for row in rows)):
         yield

@@ -54,7 +54,7 @@ def versions(uris: Iterable[str]) -> dict[str, str | MediaError]:
             holder = _stored_in(uri)
             found[uri] = _version_of(uri, stored[holder]) if holder in stored else version(uri)
         except MediaError as error:
-            found[uri] = error
+            found[uri] = MediaError(error.reason, error.detail)  # without the frames that it went through
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -16,44 +16,87 @@ _STAGES = 3  # a line of 80 columns
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
+class Told:
+    """What the ledger says of a build's inputs, row by row.
+
+    Attributes:
+        statuses, reasons, remarks: how many; reasons also of spans, `rejected` of whole inputs alone.
+        in_part: inputs that are done, some of whose spans are not.
+        lost: inputs that were rejected, and the shares of the others' spans.
+        rule: by which inputs were filtered.
+        rejected_lines, part_lines: the first, for people.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self.statuses, self.reasons, self.remarks = Counter[str](), Counter[str](), Counter[str]()
+        self.rejected = Counter[str]()
+        self.in_part, self.lost, self.rule = 0, 0.0, ""
+        self.rejected_lines: list[str] = []
+        self.part_lines: list[str] = []
+        for row in rows:
+            self._add(row)
+
+    def _add(self, row: Mapping[str, Any]) -> None:
+        status, name = row["status"], PurePath(row["input"]).name
+        self.statuses[status] += 1
+        self.remarks.update({remark["remark"]: remark["count"] for remark in row["remarks"]})
+        gone = [span["reason"] for span in row["outcomes"] if span["reason"]]
+        if status == "rejected":
+            self.lost += 1
+            self.reasons[row["reason"]] += 1
+            self.rejected[row["reason"]] += 1
+            _first(self.rejected_lines, f"  rejected  {name}: {row['reason']}: {row['detail']}")
+        else:
+            self.lost += len(gone) / max(1, len(row["outcomes"]))
+            self.reasons.update(set(gone))
+        if status == "filtered":
+            self.rule = self.rule or str(row["detail"])
+        if status == "done" and row["detail"]:
+            self.in_part += 1
+            _first(self.part_lines, f"  in part   {name}: {row['detail']}")
+
+
+def _first(lines: list[str], line: str) -> None:
+    if len(lines) < _SHOWN:
+        lines.append(line)
+
+
 def summarize(
     output: str,
     state: State,
-    ledger: Sequence[Mapping[str, Any]],
+    told: Told,
     profile: Mapping[str, float],
     isolation: Mapping[str, int],
 ) -> str:
     """What was built, from what, how fast, and what was rejected and why.
 
     Args:
-        ledger: the rows of this build's inputs.
+        told: of this build's inputs.
         profile: seconds by stage of this build; empty where there was nothing to do.
         isolation: level -> decoding processes of this build.
     """
-    rejected = [row for row in ledger if row["status"] == "rejected"]
-    filtered = [row for row in ledger if row["status"] == "filtered"]
-    done = len(ledger) - len(rejected) - len(filtered)
-    in_part = [row for row in ledger if row["status"] == "done" and row["detail"]]
-    parts = f" ({len(in_part)} in part)" if in_part else ""
-    remarks = Counter[str]()
-    for row in ledger:
-        remarks.update({remark["remark"]: remark["count"] for remark in row["remarks"]})
+    inputs, rejected, filtered = (
+        told.statuses.total(),
+        told.statuses["rejected"],
+        told.statuses["filtered"],
+    )
+    parts = f" ({told.in_part} in part)" if told.in_part else ""
+    by_rule = f", {filtered} filtered: not {told.rule}" if filtered else ""
+    done = inputs - rejected - filtered
     lines = [
-        ("inputs", f"{len(ledger)}: {done} done{parts}, {len(rejected)} rejected{_filtered(filtered)}"),
+        ("inputs", f"{inputs}: {done} done{parts}, {rejected} rejected{by_rule}"),
         ("time", _time(profile)),
     ]
     if isolation:
         lines.append(("decoders", _isolated(isolation)))
-    if remarks:
-        lines.append(("remarks", ", ".join(f"{name} {count}" for name, count in sorted(remarks.items()))))
+    if told.remarks:
+        remarks = ", ".join(f"{name} {count}" for name, count in sorted(told.remarks.items()))
+        lines.append(("remarks", remarks))
     table = [f"  {name:<10}{text}" for name, text in lines]
-    told = [
-        f"  rejected  {PurePath(row['input']).name}: {row['reason']}: {row['detail']}" for row in rejected
-    ]
-    told += [f"  in part   {PurePath(row['input']).name}: {row['detail']}" for row in in_part]
-    table += told[:_SHOWN]
-    if len(told) > _SHOWN:
-        table.append(f"  … and {len(told) - _SHOWN} more in ledger.parquet")
+    shown = [*told.rejected_lines, *told.part_lines][:_SHOWN]
+    table += shown
+    if left := rejected + told.in_part - len(shown):
+        table.append(f"  … and {left} more in ledger.parquet")
     counts = state.counts
     lines = [
         ("inputs", f"{counts['inputs'] - counts['removed']}"),
@@ -81,22 +124,20 @@ def fitted(text: str, columns: int) -> str:
 def as_json(
     output: str,
     state: State,
-    ledger: Sequence[Mapping[str, Any]],
+    told: Told,
     profile: Mapping[str, float],
     isolation: Mapping[str, int],
 ) -> str:
     """The same for a program, in one line."""
-    statuses = Counter(row["status"] for row in ledger)
-    rejected = [row for row in ledger if row["status"] == "rejected"]
     return json.dumps(
         {
             "output": output,
             "state": state.state,
             "build": {
-                "inputs": len(ledger),
-                **{status: statuses[status] for status in ("done", "rejected", "filtered")},
-                "in_part": sum(row["status"] == "done" and bool(row["detail"]) for row in ledger),
-                "rejected_by_reason": dict(sorted(Counter(row["reason"] for row in rejected).items())),
+                "inputs": told.statuses.total(),
+                **{status: told.statuses[status] for status in ("done", "rejected", "filtered")},
+                "in_part": told.in_part,
+                "rejected_by_reason": dict(sorted(told.rejected.items())),
                 "seconds": dict(profile),
                 "isolation": dict(isolation),
             },
@@ -108,11 +149,6 @@ def as_json(
         },
         sort_keys=True,
     )
-
-
-def _filtered(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Of inputs none of whose samples passes, and by which rule."""
-    return f", {len(rows)} filtered: not {rows[0]['detail']}" if rows else ""
 
 
 def _isolated(isolation: Mapping[str, int]) -> str:

@@ -12,6 +12,7 @@ from benchmarks.kills.scenes import Scene, World
 
 # A fault that lasts, how far into the places where it can happen (0 to 1) it begins, and the exit status.
 TRIALS = [
+    ("disk full", 0.0, 3),
     ("disk full", 0.5, 3),
     ("EIO, reading media", 0.6, 3),
     ("the media's disk vanishes", 0.4, 3),
