@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
+import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +18,9 @@ from schemas.manifest import InputRow
 from schemas.state import State
 
 _ROW = TypeAdapter(InputRow)
-_AT_ONCE = 1000  # rows from the disk
+_PUT = (
+    "INSERT INTO t (name, content) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET content = excluded.content"
+)
 Row = Mapping[str, Any]
 
 
@@ -30,7 +33,8 @@ def _translated() -> Iterator[None]:
 
 
 class _Table:
-    """Names and what is known of each, in the order in which the names came; gone with the process.
+    """Names and what is known of each, in the order in which the names came. Its file has no name, so that
+    nothing is left of it, however the process ends.
 
     Raises (everything):
         StorageError: the disk is full or fails.
@@ -39,45 +43,41 @@ class _Table:
     def __init__(self) -> None:
         with _translated(), tempfile.NamedTemporaryFile(prefix="favor-data-") as file:
             self._base = sqlite3.connect(file.name, isolation_level=None, check_same_thread=False)
-            self._do("PRAGMA journal_mode=OFF")
-            self._do("PRAGMA synchronous=OFF")
-            self._do("CREATE TABLE t (place INTEGER PRIMARY KEY, name BLOB UNIQUE, said BLOB)")
-            self._do("BEGIN")  # one for good: nobody else reads it
+            weakref.finalize(self, self._base.close)
+            self._base.execute("PRAGMA journal_mode=OFF")
+            self._base.execute("PRAGMA synchronous=OFF")
+            self._base.execute("CREATE TABLE t (place INTEGER PRIMARY KEY, name BLOB UNIQUE, content BLOB)")
+            self._base.execute("BEGIN")  # one for good: nobody else reads it
 
-    def put(self, name: str, said: bytes) -> None:
+    def put(self, name: str, content: bytes) -> None:
         """A name that is there keeps its place."""
-        self._do(
-            "INSERT INTO t (name, said) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET said = excluded.said",
-            (name.encode(), said),
-        )
+        with _translated():
+            self._base.execute(_PUT, (name.encode(), content))
 
     def get(self, name: str) -> bytes | None:
         """What is known of it."""
-        found = self._do("SELECT said FROM t WHERE name = ?", (name.encode(),)).fetchone()
-        return None if found is None else bytes(found[0])
+        return next(self._rows("SELECT content FROM t WHERE name = ?", name.encode()), None)
 
     def __contains__(self, name: object) -> bool:
-        return self.get(str(name)) is not None
+        return any(self._rows("SELECT 1 FROM t WHERE name = ?", str(name).encode()))
 
     def __len__(self) -> int:
-        last: int | None = self._do("SELECT max(place) FROM t").fetchone()[0]
-        return last or 0
+        return next(self._rows("SELECT max(place) FROM t")) or 0
 
-    def said(self, first: int, count: int) -> Iterator[bytes]:
+    def names(self) -> Iterator[str]:
+        """In their order."""
+        return map(bytes.decode, self._rows("SELECT name FROM t ORDER BY place"))
+
+    def contents(self, first: int, count: int) -> Iterator[bytes]:
         """From the `first` place (from 0) on."""
-        for begin in range(first, first + count, _AT_ONCE):
-            last = min(begin + _AT_ONCE, first + count)
-            found = self._do(
-                "SELECT said FROM t WHERE place > ? AND place <= ? ORDER BY place", (begin, last)
-            )
-            rows = found.fetchall()
-            yield from (bytes(row[0]) for row in rows)
-            if not rows:
-                return
+        return self._rows(
+            "SELECT content FROM t WHERE place > ? AND place <= ? ORDER BY place", first, first + count
+        )
 
-    def _do(self, command: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+    def _rows(self, query: str, *values: bytes | int) -> Iterator[Any]:
         with _translated():
-            return self._base.execute(command, values)
+            for (value,) in self._base.execute(query, values):
+                yield value
 
 
 class Names(Collection[str]):
@@ -93,7 +93,7 @@ class Names(Collection[str]):
         return len(self._table)
 
     def __iter__(self) -> Iterator[str]:
-        return (json.loads(said)["input"] for said in self._table.said(0, len(self)))
+        return self._table.names()
 
 
 class Inputs:
@@ -117,7 +117,7 @@ class Inputs:
 
     def part(self, first: int, count: int) -> Iterator[InputRow]:
         """From the `first` (from 0) on."""
-        return map(_ROW.validate_json, self._table.said(first, count))
+        return map(_ROW.validate_json, self._table.contents(first, count))
 
 
 class LedgerRows(Mapping[str, Row]):
@@ -129,11 +129,11 @@ class LedgerRows(Mapping[str, Row]):
             self._table.put(row["input"], json.dumps(row).encode())
 
     def __getitem__(self, name: str) -> Row:
-        said = self._table.get(name)
-        if said is None:
+        content = self._table.get(name)
+        if content is None:
             raise KeyError(name)
-        found: Row = json.loads(said)
-        return found
+        row: Row = json.loads(content)
+        return row
 
     def __contains__(self, name: object) -> bool:
         return name in self._table
@@ -142,4 +142,4 @@ class LedgerRows(Mapping[str, Row]):
         return len(self._table)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(Names(self._table))
+        return self._table.names()

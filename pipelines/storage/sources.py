@@ -41,9 +41,6 @@ def read_sources(
         skip_bad_rows: a manifest's row that is wrong is an input that is refused, not an error.
         say: is told of what may be a mistake.
 
-    Args:
-        known: names of inputs that the corpus holds.
-
     Raises:
         SourceError, ManifestError: the latter after all sources are read, if only rows are wrong.
         StorageError: a storage fails, or what the corpus holds is not there any more.

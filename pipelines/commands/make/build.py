@@ -16,7 +16,7 @@ from pipelines.build import prepare
 from pipelines.changes import ledger_rows
 from pipelines.commands import afresh, options, stopping
 from pipelines.commands.make.progress_bar import ProgressBar
-from pipelines.commands.make.summary import Told, as_json, bytes_text, fitted, summarize
+from pipelines.commands.make.summary import Tally, as_json, bytes_text, fitted, summarize
 from pipelines.errors import StorageError, UsageError
 from pipelines.jobs import faults
 from pipelines.jobs.launch import HERE, check_sources, check_stores, launch, look
@@ -52,13 +52,13 @@ def run(argv: Sequence[str]) -> int:
         if stopping.received():
             raise
         return _failed(error, beams)
-    told = Told(row for row in ledger_rows(done.output, done.state) if row["input"] in done.named)
+    tally = Tally(row for row in ledger_rows(done.output, done.state) if row["input"] in done.named)
     if done.state is not None and (asked.json or not asked.quiet):
         say = as_json if asked.json else summarize
-        text = say(done.output, done.state, told, done.seconds, isolation(done.counters))
+        text = say(done.output, done.state, tally, done.seconds, isolation(done.counters))
         shown = sys.stdout.isatty() and not asked.json
         print(fitted(text, shutil.get_terminal_size().columns) if shown else text)
-    return _status(told, asked.max_rejected)
+    return _status(tally, asked.max_rejected)
 
 
 def _failed(error: Exception, beams: PipelineOptions) -> int:
@@ -76,11 +76,11 @@ def _failed(error: Exception, beams: PipelineOptions) -> int:
     return 3
 
 
-def _status(told: Told, max_rejected: float | None) -> int:
-    if max_rejected is not None and (too_many := _too_many(told, max_rejected)):
+def _status(tally: Tally, max_rejected: float | None) -> int:
+    if max_rejected is not None and (too_many := _too_many(tally, max_rejected)):
         print(f"favor-data: {too_many}", file=sys.stderr)
         return 4
-    return 0 if told.statuses["done"] or told.statuses["filtered"] else 1
+    return 0 if tally.statuses["done"] or tally.statuses["filtered"] else 1
 
 
 def _fetching(asked: Settings) -> Callable[[], None] | None:
@@ -100,15 +100,15 @@ def _fetched_first(asked: Settings) -> Iterator[str]:
             yield f"{spec}{default}: {size} will be fetched into {missing.into} first"
 
 
-def _too_many(told: Told, most: float) -> str:
+def _too_many(tally: Tally, most: float) -> str:
     """What is to be said where a larger share of the inputs than `most` was rejected; a film of which some
     spans are lost counts by their share."""
-    inputs = told.statuses.total()
-    if not inputs or told.lost <= most * inputs:
+    inputs = tally.statuses.total()
+    if not inputs or tally.lost <= most * inputs:
         return ""
-    said = ", ".join(f"{reason} {count}" for reason, count in told.reasons.most_common())
+    said = ", ".join(f"{reason} {count}" for reason, count in tally.reasons.most_common())
     return (
-        f"{100 * told.lost / inputs:.3g} % of {inputs} inputs were rejected, more than --max-rejected "
+        f"{100 * tally.lost / inputs:.3g} % of {inputs} inputs were rejected, more than --max-rejected "
         f"{100 * most:.3g}% ({said}); the rest is committed"
     )
 

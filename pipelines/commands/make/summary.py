@@ -16,7 +16,7 @@ _STAGES = 3  # a line of 80 columns
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-class Told:
+class Tally:
     """What the ledger says of a build's inputs, row by row.
 
     Attributes:
@@ -64,24 +64,24 @@ def _first(lines: list[str], line: str) -> None:
 def summarize(
     output: str,
     state: State,
-    told: Told,
+    tally: Tally,
     profile: Mapping[str, float],
     isolation: Mapping[str, int],
 ) -> str:
     """What was built, from what, how fast, and what was rejected and why.
 
     Args:
-        told: of this build's inputs.
+        tally: of this build's inputs.
         profile: seconds by stage of this build; empty where there was nothing to do.
         isolation: level -> decoding processes of this build.
     """
     inputs, rejected, filtered = (
-        told.statuses.total(),
-        told.statuses["rejected"],
-        told.statuses["filtered"],
+        tally.statuses.total(),
+        tally.statuses["rejected"],
+        tally.statuses["filtered"],
     )
-    parts = f" ({told.in_part} in part)" if told.in_part else ""
-    by_rule = f", {filtered} filtered: not {told.rule}" if filtered else ""
+    parts = f" ({tally.in_part} in part)" if tally.in_part else ""
+    by_rule = f", {filtered} filtered: not {tally.rule}" if filtered else ""
     done = inputs - rejected - filtered
     lines = [
         ("inputs", f"{inputs}: {done} done{parts}, {rejected} rejected{by_rule}"),
@@ -89,13 +89,13 @@ def summarize(
     ]
     if isolation:
         lines.append(("decoders", _isolated(isolation)))
-    if told.remarks:
-        remarks = ", ".join(f"{name} {count}" for name, count in sorted(told.remarks.items()))
+    if tally.remarks:
+        remarks = ", ".join(f"{name} {count}" for name, count in sorted(tally.remarks.items()))
         lines.append(("remarks", remarks))
     table = [f"  {name:<10}{text}" for name, text in lines]
-    shown = [*told.rejected_lines, *told.part_lines][:_SHOWN]
+    shown = [*tally.rejected_lines, *tally.part_lines][:_SHOWN]
     table += shown
-    if left := rejected + told.in_part - len(shown):
+    if left := rejected + tally.in_part - len(shown):
         table.append(f"  … and {left} more in ledger.parquet")
     counts = state.counts
     lines = [
@@ -124,7 +124,7 @@ def fitted(text: str, columns: int) -> str:
 def as_json(
     output: str,
     state: State,
-    told: Told,
+    tally: Tally,
     profile: Mapping[str, float],
     isolation: Mapping[str, int],
 ) -> str:
@@ -134,10 +134,10 @@ def as_json(
             "output": output,
             "state": state.state,
             "build": {
-                "inputs": told.statuses.total(),
-                **{status: told.statuses[status] for status in ("done", "rejected", "filtered")},
-                "in_part": told.in_part,
-                "rejected_by_reason": dict(sorted(told.rejected.items())),
+                "inputs": tally.statuses.total(),
+                **{status: tally.statuses[status] for status in ("done", "rejected", "filtered")},
+                "in_part": tally.in_part,
+                "rejected_by_reason": dict(sorted(tally.rejected.items())),
                 "seconds": dict(profile),
                 "isolation": dict(isolation),
             },
