@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,7 +59,7 @@ class Job:
     """
 
     build: Build
-    rows: Iterable[InputRow]
+    rows: Inputs | tuple[InputRow, ...]
     path: str
     named: Collection[str]
     work: bool
@@ -234,7 +234,7 @@ def look(asked: Settings, build: Build, warn: Callable[[str], object] = lambda l
         lost = keys_in(build.output, state, missing)
         build = replace(build, missing=missing)
     lacking = Inputs(to_build(rows, ledger, asked.retry, lost)) if ledger else rows
-    work = bool(len(lacking) or build.dropped or lost)
+    work = bool(lacking or build.dropped or lost)
     if work and not asked.dry_run:
         _check_writable(build.output)
     return Job(build, lacking, files.staging_path(build.output), given.names, work)

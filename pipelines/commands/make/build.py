@@ -121,7 +121,7 @@ def _rehearse(asked: Settings, beams: PipelineOptions) -> int:
             check_sources(asked)
             fetching()
         job = look(asked, prepare(asked, Progress(None)), options.warn)
-    lacking = sum(row.input in job.named for row in job.rows)
+    lacking = len(job.rows)
     leaving = [row["input"] for row in job.build.dropped]
     if asked.json:
         said = {
