@@ -14,7 +14,7 @@ from errno import EMLINK, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM
 from pathlib import Path
 from typing import IO
 
-from storage.entry import STAGING, STALE_S, Entry
+from storage.entry import ALIVE, STAGING, STALE_S, Entry
 
 _NO_LINKS = {
     EMLINK,
@@ -201,17 +201,20 @@ def scratch(path: str, content: Iterable[bytes]) -> Iterator[None]:
             yield
         finally:
             _discard(path)
+            _discard(path + ALIVE)
 
 
-def touch(path: str) -> None:
+def touch(path: str, said: bytes = b"") -> None:
     """A heartbeat for machines that do not see our locks."""
     os.utime(path)
+    if said:
+        Path(path + ALIVE).write_bytes(said)
 
 
 def sweep(root: str) -> None:
     """What a writer left that ended here, and what no writer elsewhere touched for a day."""
     staging = Path(root, STAGING)
-    for path, _ in listing(str(staging)):
+    for path, _ in sorted(listing(str(staging))):  # a writer's file before what it said
         with suppress(OSError):
             _sweep(Path(path))
     with suppress(OSError):  # somebody's files are in it, or it is not there
@@ -219,6 +222,8 @@ def sweep(root: str) -> None:
 
 
 def _sweep(path: Path) -> None:
+    if path.name.endswith(ALIVE) and path.with_suffix("").exists():
+        return
     with path.open("rb") as stream:
         ended_here = _lock(stream) and path.name.startswith(f"{_KERNEL}-")
         if ended_here or time.time() - os.fstat(stream.fileno()).st_mtime > STALE_S:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from storage import disk, objects
-from storage.entry import HEARTBEAT_S, STAGING, Entry
+from storage.entry import ALIVE, HEARTBEAT_S, STAGING, TOLD_S, Entry
 from storage.errors import StorageError, TooLargeError, is_storages, translated, writing
-from storage.objects import ALIVE, each
+from storage.objects import each
 from storage.uris import absolute, is_local, join, local_path, scheme, split
 
 __all__ = [
@@ -279,29 +279,33 @@ def staging_path(root: str) -> str:
 
 
 @contextmanager
-def scratch(uri: str, content: Iterable[bytes]) -> Iterator[None]:
-    """While the block runs the file (one that `staging_path` named) is there, and no sweep takes it."""
+def scratch(uri: str, content: Iterable[bytes], told: Callable[[], bytes] | None = None) -> Iterator[None]:
+    """While the block runs the file (one that `staging_path` named) is there, and no sweep takes it.
+
+    Args:
+        told: how far the block is, asked every few seconds: what it says lies in the file's name + ALIVE.
+    """
     with ExitStack() as stack:
         with writing(uri):
             if is_local(uri):
                 stack.enter_context(disk.scratch(local_path(uri), content))
-                stack.enter_context(_heartbeat(partial(disk.touch, local_path(uri))))
+                stack.enter_context(_heartbeat(partial(disk.touch, local_path(uri)), told))
             else:
                 with objects.atomic_writer(uri) as stream:
                     stream.writelines(content)
-                stack.callback(delete_many, [uri, uri + objects.ALIVE])
-                stack.enter_context(_heartbeat(partial(objects.touch, uri)))
+                stack.callback(delete_many, [uri, uri + ALIVE])
+                stack.enter_context(_heartbeat(partial(objects.touch, uri), told))
         yield
 
 
 @contextmanager
-def _heartbeat(beat: Callable[[], None]) -> Iterator[None]:
+def _heartbeat(beat: Callable[[bytes], None], told: Callable[[], bytes] | None) -> Iterator[None]:
     ended = threading.Event()
 
     def run() -> None:
-        while not ended.wait(HEARTBEAT_S):
+        while not ended.wait(TOLD_S if told else HEARTBEAT_S):
             with suppress(OSError, StorageError):
-                beat()
+                beat(told() if told else b"")
 
     thread = threading.Thread(target=run, name="heartbeat", daemon=True)
     thread.start()

@@ -16,7 +16,7 @@ from typing import IO, Any, TypeVar
 
 from storage import web
 from storage.clients import client
-from storage.entry import STALE_S, Entry
+from storage.entry import ALIVE, STALE_S, Entry
 from storage.errors import (
     StorageError,
     is_storages,
@@ -46,7 +46,6 @@ _LIST_FROM = 16  # files of one folder: from here on one listing is cheaper than
 _ABSENT = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _DELETED_AT_ONCE = 1000  # S3's limit
 _VERSIONS = ("ETag", "etag", "generation", "blob_id", "Last-Modified", "LastModified", "mtime", "created")
-ALIVE = ".alive"
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -276,9 +275,9 @@ def _delete_batch(uris: Sequence[str]) -> None:
             raise OSError(f"{error.get('Key')}: {error.get('Message') or error.get('Code')}")
 
 
-def touch(uri: str) -> None:
+def touch(uri: str, said: bytes = b"") -> None:
     """A heartbeat beside an object: the time of an object itself changes with its content only."""
-    put(uri + ALIVE, b"")
+    put(uri + ALIVE, said)
 
 
 def sweep(staging: str) -> None:

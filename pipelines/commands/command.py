@@ -21,6 +21,7 @@ usage: favor-data COMMAND …
   report OUT                   the corpus as a page for a browser
   show OUT KEY                 one sample: members, source, words, frames
   list OUT [--urls]            its states; the exact shards of the present one
+  status OUT                   the builds at work on it, and how far each is
   select OUT --where SQL …     samples by their signals and metadata: a manifest, or a view
   duplicates OUT               samples that are copies of others: by bytes, hash, features
   keep OUT NAME                pin the present state by a name
@@ -90,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "select": _select,
         "duplicates": _duplicates,
         "list": _list,
+        "status": _status,
         "keep": _keep,
         "remove": _remove,
         "prune": _prune,
@@ -200,6 +202,12 @@ def _show(arguments: list[str]) -> int:
 
 def _list(arguments: list[str]) -> int:
     from pipelines.commands.look.states import run
+
+    return run(arguments)
+
+
+def _status(arguments: list[str]) -> int:
+    from pipelines.commands.look.status import run
 
     return run(arguments)
 

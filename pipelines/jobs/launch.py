@@ -22,6 +22,7 @@ from pipelines.jobs import faults
 from pipelines.jobs.buckets import check_buckets
 from pipelines.jobs.runners import check_runner
 from pipelines.jobs.spool import Inputs, LedgerRows
+from pipelines.jobs.telling import Telling
 from pipelines.metrics.counters import counted
 from pipelines.metrics.profile import seconds_by_stage
 from pipelines.metrics.progress import Progress
@@ -104,7 +105,7 @@ def launch(
     check_runner(beams)
     with ExitStack() as stack:
         stack.enter_context(web.guarded(frozenset(web.hosts(asked.named))))
-        progress = Progress(_progress_file(stack) if bar else None)
+        progress = Progress(_progress_file(stack))
         check_stores(asked)
         if fetching:
             check_sources(asked)
@@ -155,8 +156,9 @@ def carry_out(
         if not job.work:
             break
         try:
-            with inputs.staged(job.rows, job.path):
-                seconds, counters = _run(job, beams, shown())
+            telling = Telling(job.build.progress, beams.view_as(StandardOptions).runner)
+            with inputs.staged(job.rows, job.path, telling):
+                seconds, counters = _run(job, beams, shown(), telling)
                 state = settle(Around.of(job.build), seconds, counters, [job.path])
             files.sweep(job.build.output)  # the empty folder of what is being written
             return Launched(job.build.output, state, job.named, seconds, counters)
@@ -267,7 +269,7 @@ def _progress_file(stack: ExitStack) -> str:
 
 
 def _run(
-    job: Job, beams: PipelineOptions, bar: AbstractContextManager[object]
+    job: Job, beams: PipelineOptions, bar: AbstractContextManager[object], telling: Telling
 ) -> tuple[dict[str, float], Counter[str]]:
     """Seconds and counters."""
     if beams.view_as(StandardOptions).runner in HERE:
@@ -275,7 +277,7 @@ def _run(
     from pipelines.build_corpus import build_corpus  # RunInference takes torch with it: seconds
 
     beams.view_as(SetupOptions).save_main_session = False
-    root = beam.Pipeline(options=beams)
+    telling.pipeline = root = beam.Pipeline(options=beams)
     started = time.monotonic()
     try:
         with bar, root:

@@ -20,6 +20,7 @@ SAMPLES, SHARDS, BYTES = (
     "bytes",
 )  # written by this job; bytes of samples, as in the index
 CACHE_HITS, CACHE_MISSES = "cache_hits", "cache_misses"  # products that samples want
+PLANNED_MS, DONE_MS = "media_planned_ms", "media_done_ms"  # of media that this job encodes
 EXTRA_WINDOWS = "extra_windows"  # of sound, encoded for its words alone
 ISOLATION = "decoders_isolation_"  # decoding processes that began: …on, …in_part, …off (docs/security.md)
 MICROSECONDS = "_micro_secs"  # ends the name of a counter of time, as RunInference's do

@@ -3,7 +3,7 @@ many they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import apache_beam as beam
@@ -18,9 +18,9 @@ Piece = tuple[str, int]
 
 
 @contextmanager
-def staged(rows: Iterable[InputRow], path: str) -> Iterator[None]:
-    """While the block runs, `path` holds the rows: JSON, one a line."""
-    with files.scratch(path, (_ROW.dump_json(row) + b"\n" for row in rows)):
+def staged(rows: Iterable[InputRow], path: str, told: Callable[[], bytes] | None = None) -> Iterator[None]:
+    """While the block runs, `path` holds the rows: JSON, one a line; beside it lies what `told` says."""
+    with files.scratch(path, (_ROW.dump_json(row) + b"\n" for row in rows), told):
         yield
 
 

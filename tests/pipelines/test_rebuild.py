@@ -204,9 +204,9 @@ def test_retry_looks_again_at_what_was_rejected_for_that_reason(
     assert build(source, output, features) == 0
     looked_at: list[str] = []
 
-    def noted(rows, path):
+    def noted(rows, path, told):
         looked_at.extend(Path(row.input).name for row in rows)
-        return staged(rows, path)
+        return staged(rows, path, told)
 
     monkeypatch.setattr("pipelines.steps.inputs.staged", noted)
     assert build(source, output, features, "--retry", "timed_out") == 0

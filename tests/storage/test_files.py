@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import time
 from io import BytesIO
 
 import pytest
@@ -136,6 +137,18 @@ def test_scratch_is_there_while_the_block_runs_and_no_sweep_takes_it(root) -> No
     with files.scratch(uri, [b"a", b"b"]):
         files.sweep(root)
         assert files.read_bytes(uri) == b"ab"
+    assert files.listing(root) == {}
+
+
+def test_beside_a_scratch_file_lies_what_its_writer_says(root, monkeypatch) -> None:
+    monkeypatch.setattr(files, "TOLD_S", 0.02)
+    uri, words = files.staging_path(root), [b"1", b"2"]
+    with files.scratch(uri, [b"a"], lambda: words.pop(0) if len(words) > 1 else words[0]):
+        deadline = time.monotonic() + 30
+        while not files.exists(uri + files.ALIVE) or files.read_bytes(uri + files.ALIVE) != b"2":
+            assert time.monotonic() < deadline
+        files.sweep(root)
+        assert files.read_bytes(uri + files.ALIVE) == b"2"
     assert files.listing(root) == {}
 
 
