@@ -92,7 +92,6 @@ def _pattern(pattern: str, apart: Apart) -> Iterator[Found]:
     matches = _matcher(wanted)
     deepest = None if "**" in below else below.count("/")
     found = [each for each in walk(Path(top), apart, deepest) if matches.fullmatch(each.path)]
-    found = [each for each in found if each.fault or Path(each.path).is_file()]
     if not found:
         raise MissingSourceError(
             f"{pattern} matches no file: check the pattern (quote it, so that the shell leaves it be)"

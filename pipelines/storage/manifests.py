@@ -13,6 +13,7 @@ from pipelines.errors import StorageError
 from pipelines.storage.listing import local, place
 from pipelines.storage.parquet_check import check_parquet
 from pipelines.storage.walk import Found
+from schemas.forms.plain import is_whole
 from schemas.forms.readers import READERS
 from schemas.grid import seconds_to_ns
 from schemas.manifest import NO_MEDIA, InputRow, ManifestError, ManifestRow, RowError, manifest_rows
@@ -167,13 +168,20 @@ def input_row(name: str, folder: str, row: ManifestRow) -> InputRow:
             return named
         return files.absolute(files.join(folder, local(named)))
 
-    named = {Modality.VIDEO: row.video, Modality.AUDIO: row.audio, Modality.IMAGE: row.image}
+    media = uri(row.media) if row.media else None
+    given = {Modality.VIDEO: row.video, Modality.AUDIO: row.audio, Modality.IMAGE: row.image}
+    named = {modality: uri(path) for modality, path in given.items() if path}
     first = row.media or row.video or row.image or row.audio or ""
+    for path in (media or "", *named.values()):
+        if not is_whole(path):  # by file:// and its escapes, or the folder's own name
+            shown = path.encode("utf-8", "backslashreplace").decode()
+            refusal = (Reason.UNREADABLE, f"{shown}: its name is not UTF-8: rename it")
+            return InputRow(input=name, id=row.id or first, refusal=refusal)
     return InputRow(
         input=name,
         id=row.id or first,
-        media=uri(row.media) if row.media else None,
-        named={modality: uri(path) for modality, path in named.items() if path},
+        media=media,
+        named=named,
         start_ns=None if row.start is None else seconds_to_ns(row.start),
         end_ns=None if row.end is None else seconds_to_ns(row.end),
         conversations=tuple(

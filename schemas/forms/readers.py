@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from schemas.forms import embedded
 from schemas.forms.errors import ManifestError, RowError
+from schemas.forms.lists import items
 from schemas.forms.plain import from_json, is_whole
 
 Rows = Iterator[tuple[int, Any]]
@@ -45,24 +46,24 @@ def _lines(name: str, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 def jsonl(name: str, stream: IO[bytes]) -> Rows:
     """A JSON object a line."""
     for line, raw in _lines(name, stream):
-        try:
-            yield line, from_json(raw)
-        except ValueError as error:
-            yield line, RowError(f"{name}:{line}: not a JSON object: {error}")
+        yield line, _object(f"{name}:{line}", raw)
+
+
+def _object(place: str, raw: bytes) -> Any:
+    try:
+        return from_json(raw)
+    except ValueError as error:
+        return RowError(f"{place}: not a JSON object: {error}")
 
 
 def json_list(name: str, stream: IO[bytes]) -> Rows:
     """A list of rows, as LLaVA and VideoChat keep theirs."""
-    import ijson  # comes with [build]; readers of a corpus need no manifest
-
     line = 0
     try:
-        for line, values in enumerate(ijson.items(stream, "item", use_float=True), start=1):
-            yield line, values
-    except (ijson.JSONError, ValueError) as error:
-        if stream.tell():
-            fault = str(error).strip().partition("\n")[0]
-            raise ManifestError(f"{name}:{line + 1}: not a JSON list of rows: {fault}") from error
+        for line, raw in enumerate(items(stream, _LONGEST), start=1):
+            yield line, _object(f"{name}:{line}", raw)
+    except ValueError as error:
+        raise ManifestError(f"{name}:{line + 1}: not a JSON list of rows: {error}") from error
     if not line:
         raise ManifestError(f"{name}: holds no rows: want a JSON list of objects")
 

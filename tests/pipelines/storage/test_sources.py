@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.storage import sources
+from pipelines.storage import fetch, sources
 from pipelines.storage.listing import SourceError, local
 from pipelines.storage.sources import read_sources
 from pipelines.storage.walk import is_hidden
@@ -133,6 +138,14 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     assert sorted(names(read(inside))) == ["away/b.mp4", "away/more/c.mp4", "gone.mp4", "real/a.mp4", "z.mp4"]
     found = read(f"{tmp_path}/in/**/a.mp4")
     assert [row.media for row in found] == [str(inside / "real" / "a.mp4")]
+    assert names(read(f"{inside}/*")) == ["gone.mp4", "z.mp4"]
+    assert names(read(inside / "away")) == [
+        "b.mp4",
+        "more/c.mp4",
+        "back/gone.mp4",
+        "back/z.mp4",
+        "back/real/a.mp4",
+    ]
 
 
 BAD = os.fsdecode(b"bad-\xff")
@@ -150,6 +163,22 @@ def test_a_name_that_is_no_utf8_is_a_row(tmp_path: Path) -> None:
         refused = [row for row in rows if row.refusal]
         assert refused
         assert all(row.refusal[0] is Reason.UNREADABLE and "not UTF-8" in row.refusal[1] for row in refused)
+
+
+def test_a_row_that_leads_to_such_a_name_is_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, f"{BAD}/a.mp4")
+    quoted = "file://" + quote(os.fsencode(tmp_path / BAD / "a.mp4"))
+    (tmp_path / "m.jsonl").write_text(json.dumps({"media": quoted}))
+    [by_escapes] = read(tmp_path / "m.jsonl")
+    [by_its_own] = read(quoted)
+    monkeypatch.chdir(tmp_path / BAD)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.mp4\n")))
+    sources._standard_input.cache_clear()
+    [by_the_folder] = read("-")
+    sources._standard_input.cache_clear()
+    for row in (by_escapes, by_its_own, by_the_folder):
+        assert row.refusal[0] is Reason.UNREADABLE
+        assert r"bad-\udcff/a.mp4: its name is not UTF-8" in row.refusal[1]
 
 
 def tar(path: Path, *members: tuple[str | tarfile.TarInfo, bytes]) -> Path:
@@ -176,7 +205,8 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert row.media == str(tmp_path / "p.tar")
     with pytest.raises(ManifestError, match="no regular file"):
         read(tmp_path / "p.jsonl")
-    assert len(read(tmp_path)) == 4
+    for source in (tmp_path, f"{tmp_path}/*", f"{tmp_path}/**"):
+        assert len(read(source)) == 4
 
 
 def test_a_tar_without_media_is_a_row(tmp_path: Path) -> None:
@@ -212,6 +242,40 @@ def test_an_odd_sidecar_is_metadata_all_the_same(tmp_path: Path, deep: bytes) ->
     tar(tmp_path / "x.tar", ("k.mp4", b"v"), ("k.json", deep))
     [row] = read(tmp_path / "x.tar")
     json.dumps(row.metadata, allow_nan=False).encode()
+
+
+def test_a_compressed_tar_of_a_store_is_refused_in_a_line(tmp_path: Path, remote: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x.tar.gz").write_bytes(b"any")
+    upload(tmp_path / "in", remote)
+    with pytest.raises(
+        SourceError, match=r"x\.tar\.gz: a compressed tar is read from a disk only: download it"
+    ):
+        read(f"{remote}x.tar.gz")
+    [row] = read(remote)
+    assert row.refusal[0] is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".TGZ", ".tar.bz2", ".txz"])
+def test_a_compressed_tar_is_unpacked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    plain = tar(tmp_path / "x.tar", ("a.mp4", b"1" * 5000), ("b.mp4", b"2"), ("b.txt", b"words"))
+    pack = {"z2": bz2.compress, "xz": lzma.compress}.get(suffix[-2:], gzip.compress)
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(pack(plain.read_bytes()))
+    stamps = set()
+    for _ in range(2):
+        rows = read(path)
+        assert [row.media for row in rows] == [f"tar://{name}::{path}" for name in ("a.mp4", "b.mp4")]
+        assert rows[1].metadata == {"caption": "words"}
+        for row in rows:
+            fetch.download(row.uris[0], str(tmp_path / "member"))
+        copies = [each for each in (tmp_path / "tmp").rglob("*") if each.is_file() and each.stat().st_size]
+        stamps |= {(each.stat().st_ino, each.stat().st_mtime_ns) for each in copies}
+    assert len(stamps) == 1
 
 
 def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
