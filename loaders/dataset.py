@@ -67,7 +67,8 @@ class CorpusDataset(Dataset[TrainingSample]):
                     storage.will_read(*place)
             return
         places = {row: self._places(row) for row in wanted.tolist()}
-        pieces = list(joined(sorted(place for several in places.values() for place in several)))
+        whole = self.columns is None or self.verify
+        pieces = list(joined(sorted(place for several in places.values() for place in several), whole))
         fetched = dict(zip(pieces, files.each(self._piece, pieces), strict=True))
         for (row, several), count in zip(places.items(), readings.tolist(), strict=True):
             parts = [_part(place, pieces, fetched) for place in several]

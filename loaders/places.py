@@ -89,15 +89,19 @@ def _coded(texts: pa.Array) -> tuple[npt.NDArray[np.int32], list[str]]:
     return np.asarray(coded.indices), coded.dictionary.to_pylist()
 
 
-def joined(places: Iterable[Place]) -> Iterator[Place]:
+def joined(places: Iterable[Place], whole: bool = False) -> Iterator[Place]:
     """Places in order, joined where they touch up to 32 MiB; in a column's own shard also where no more than
-    64 KiB lie between, since a request far away costs more than reading on."""
+    64 KiB lie between, since a request far away costs more than reading on.
+
+    Args:
+        whole: all columns are wanted: then what lies between is of no other column in base shards either.
+    """
     open_: Place | None = None
     for place in places:
         if open_ and open_.shard == place.shard:
             end = open_.offset + open_.size
             size = max(end, place.offset + place.size) - open_.offset
-            gap = _GAP_BYTES if place.shard.startswith(_OF_ONE_COLUMN) else 0
+            gap = _GAP_BYTES if whole or place.shard.startswith(_OF_ONE_COLUMN) else 0
             if place.offset <= end + gap and size <= PIECE_BYTES:
                 open_ = open_._replace(size=size)
                 continue

@@ -96,3 +96,4 @@ def test_of_one_column_small_gaps_are_read_too() -> None:
         Place("shards/0.tar", 0, 1024),
         Place("shards/0.tar", 2048, 1024),
     ]
+    assert list(joined(places, whole=True))[2:] == [Place("shards/0.tar", 0, 3072)]
