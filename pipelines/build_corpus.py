@@ -18,8 +18,8 @@ from typing import NamedTuple
 import apache_beam as beam
 
 from pipelines.build import Build
-from pipelines.facts.condition import FILTERED, PASSED, Passing
 from pipelines.facts.index import candidate
+from pipelines.facts.passing import FILTERED, PASSED, Passing
 from pipelines.members import Members
 from pipelines.products import WORDS
 from pipelines.records import AccountOfInput, Fresh, InputOutcome, PlannedSample, Rejection, SampleOutcome

@@ -25,7 +25,9 @@ def page(title: str, facts: Facts, sheets: Sequence[Sheet], index: pa.Table, cho
     environment = Environment(autoescape=True, loader=FunctionLoader(_template), undefined=StrictUndefined)
     environment.filters["bytes"] = bytes_text
     environment.filters["number"] = number
-    names = [index[name].to_pylist() for name in ("id", "key", "shard")]
+    shards = index["shard"].combine_chunks().dictionary_encode()
+    names = [index["id"].to_pylist(), index["key"].to_pylist(), shards.dictionary.to_pylist(),
+             shards.indices.to_pylist()]  # fmt: skip
     return environment.get_template("page.html").render(
         title=title,
         facts=facts,

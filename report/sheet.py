@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
-import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
@@ -166,13 +166,15 @@ def mel_picture(waveform: npt.NDArray[np.float32], steps: int) -> str:
 
 
 def wav(waveform: npt.NDArray[np.float32]) -> bytes:
-    """16-bit PCM, which every browser plays."""
+    """8-bit mu-law (ITU-T G.711), which browsers play: half of 16 bits, and no codec's delay."""
+    samples = (np.clip(waveform, -1, 1) * 32767).astype(np.int16)
     stream = io.BytesIO()
-    with wave.open(stream, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes((np.clip(waveform, -1, 1) * 32767).astype("<i2").tobytes())
+    with av.open(stream, "w", format="wav") as file:
+        track = file.add_stream("pcm_mulaw", rate=SAMPLE_RATE, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        file.mux(track.encode(frame))
+        file.mux(track.encode(None))
     return stream.getvalue()
 
 
@@ -192,7 +194,9 @@ def strip(frames: Mapping[int, bytes], steps: int, height: int = 96) -> bytes:
 
 
 def _thumbnail(jpeg: bytes) -> str:
-    picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    kept = Image.open(io.BytesIO(jpeg))
+    kept.draft("RGB", (2 * STEP_WIDTH, 2 * STEP_WIDTH))  # it may be as large as the film's
+    picture = kept.convert("RGB")
     picture.thumbnail((STEP_WIDTH, 4 * STEP_WIDTH))
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=_QUALITY)

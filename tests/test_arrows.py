@@ -66,7 +66,7 @@ FLOORS = {
         "commands",
         "__main__",
     ],
-    "report": ["charts remedies", "facts sheet", "page"],
+    "report": ["charts remedies thumbnail", "facts sheet", "page"],
     "signals": ["signal", "sound picture together", "registry"],
     "scores": ["answers", "measure", "evalai", "words captions questions", "score"],
     "recipes": [

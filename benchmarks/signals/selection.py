@@ -50,7 +50,13 @@ def _row(row: Row, shard: str, number: int, rng: np.random.Generator) -> Row:
         zip(("speech_share", "black_share", "brightness"), rng.random(3).round(6).tolist(), strict=True)
     )
     placed = {"shard": shard, "offset": 512 * (number + 1), "columns": [], "talks": []}
-    return {**row, **placed, "key": f"other-{number:07d}", "id": f"{number}", "signals": json.dumps(measured)}
+    return {
+        **row,
+        **placed,
+        "key": f"other-{number:07d}",
+        "id": f"films/{number:07d}.mp4",
+        "signals": json.dumps(measured),
+    }
 
 
 def _changes(state: State, put: list[Row]) -> Changes:

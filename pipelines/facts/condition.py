@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.errors import UsageError
@@ -18,8 +16,6 @@ from schemas.state import IndexPart
 from signals.registry import registered
 from signals.signal import Kind
 
-PASSED, FILTERED = "passed", "filtered"
-_BATCH = 500  # samples that are judged at once
 _KINDS = {Kind.NUMBER: "double", Kind.TIMES: "doubles", Kind.TEXT: "string"}
 # What is known before a sample is written: not where it will lie.
 _PLACED = {"shard", "offset", "size", "sha256", "content", "columns", "features", "members", "record", "head"}
@@ -65,38 +61,3 @@ def condition(
         hint = "" if measured else " (signals are columns with --signals)"
         raise UsageError(f"--where {error}{hint}") from error
     return made
-
-
-class Passing(beam.PTransform):
-    """Elements -> PASSED, FILTERED: by the index row that `row_of` makes of each; None: not judged."""
-
-    def __init__(self, condition: Condition, row_of: Callable[[Any], Row | None], kind: Any) -> None:
-        super().__init__()
-        self._judge = beam.FlatMap(_judged, condition, row_of)
-        self._kind = kind
-
-    def expand(self, elements: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
-        return (
-            elements
-            | "Batch"
-            >> beam.BatchElements(min_batch_size=1, max_batch_size=_BATCH).with_output_types(
-                _list_of(self._kind)
-            )
-            | "Judge"
-            >> self._judge.with_output_types(self._kind, passed=self._kind, filtered=self._kind).with_outputs(
-                PASSED, FILTERED
-            )
-        )
-
-
-def _list_of(kind: Any) -> Any:
-    return beam.typehints.List[kind]
-
-
-def _judged(
-    elements: list[Any], condition: Condition, row_of: Callable[[Any], Row | None]
-) -> Iterator[beam.pvalue.TaggedOutput]:
-    rows = [row_of(element) for element in elements]
-    passed = iter(condition.passed([row for row in rows if row is not None]))
-    for element, row in zip(elements, rows, strict=True):
-        yield beam.pvalue.TaggedOutput(PASSED if row is None or next(passed) else FILTERED, element)

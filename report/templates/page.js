@@ -48,7 +48,7 @@ document.getElementById("find").addEventListener("input", (event) => {
   found.textContent = "";
   if (!wanted) return;
   all ??= JSON.parse(document.getElementById("all").textContent);
-  const [ids, keys, shards] = all;
+  const [ids, keys, shards, places] = all;
   let count = 0;
   for (let row = 0; row < ids.length; row++) {
     if (!ids[row].toLowerCase().includes(wanted) && !keys[row].toLowerCase().includes(wanted)) continue;
@@ -58,7 +58,7 @@ document.getElementById("find").addEventListener("input", (event) => {
     const name = document.createElement(drawn ? "a" : "code");
     if (drawn) name.href = `#sample-${keys[row]}`;
     name.textContent = keys[row];
-    item.append(name, ` ${ids[row]}, ${shards[row]}`);
+    item.append(name, ` ${ids[row]}, ${shards[places[row]]}`);
     hits.append(item);
   }
   const sheetsLeft = sheets.filter((sheet) => !sheet.hidden).length;

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from decoders.cores import cores
 from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
 from decoders.processes.worker import DecodeJob
-from pipelines.keep import jpeg
 from pipelines.storage.reading import reading
 from report.sheet import Medium
+from report.thumbnail import thumbnail
 from schemas.grid import FrameAt, Grid, Span
 from schemas.media import ClipRequest, DecodedClip
 from schemas.reasons import MediaError
@@ -40,13 +41,13 @@ class Looked(NamedTuple):
 
 
 class Looker:
-    """Reads samples of one corpus; decodes in processes of their own. Close it."""
+    """Reads samples of one corpus, from any thread; decodes in processes of their own. Close it."""
 
     def __init__(self, output: str, options: Mapping[str, Any]) -> None:
         self._output = output
         self._frame_at = FrameAt(options["frame_at"])
         self._track = str(options.get("audio_track", ""))
-        self._pool = DecoderPool(1, Limits())
+        self._pool = DecoderPool(cores(), Limits())
 
     def close(self) -> None:
         self._pool.close()
@@ -77,23 +78,23 @@ class Looker:
             if name.startswith("frame_")
         }
         waveform = self._kept_sound(row, members["flac"]) if "flac" in members else None
-        notes = []
-        if not frames and any(record["visual_mask"]):
-            name = "image" if row["uris"]["image"] else "video"
-            found = self._from_source(row, name)
+        image, uris, notes = bool(row["uris"]["image"]), row["uris"], []
+        missing = ["image" if image else "video"] if not frames and any(record["visual_mask"]) else []
+        if waveform is None and any(record["audio_mask"]):
+            missing.append("audio")
+        together = missing == ["video", "audio"] and uris["video"] == uris["audio"]
+        for modalities in [missing] if together else [[one] for one in missing]:
+            found = self._from_source(row, modalities)
             if isinstance(found, str):
                 notes.append(found)
-            elif found.frames is not None:
-                pictures = found.frames.prepared["jpeg"]
+                continue
+            if found.frames is not None:
+                pictures = found.frames.prepared["thumbnail"]
                 places = enumerate(found.frames.frame_of_step.tolist())
                 frames = {step: bytes(pictures[at]) for step, at in places if at >= 0}
-        if waveform is None and any(record["audio_mask"]):
-            found = self._from_source(row, "audio")
-            if isinstance(found, str):
-                notes.append(found)
-            elif found.audio is not None:
+            if found.audio is not None:
                 waveform = found.audio.waveform.copy()
-        if row["uris"]["image"] and 0 in frames:  # held through its sound
+        if image and 0 in frames:  # held through its sound
             frames = dict.fromkeys(range(row["steps"]), frames[0])
         return Medium(frames, waveform, " ".join(dict.fromkeys(notes)))
 
@@ -105,24 +106,26 @@ class Looker:
             decoded = self._decode(file.name, ClipRequest(grid, frames=False, audio=True), image=False)
         return None if decoded.audio is None else decoded.audio.waveform.copy()
 
-    def _from_source(self, row: Row, modality: str) -> DecodedClip | str:
-        """Or why not, for people."""
-        uri = row["uris"][modality]
-        digest = Source.of_content(uri, row["digests"][modality]).sha256
-        image, audio = modality == "image", modality == "audio"
+    def _from_source(self, row: Row, modalities: Sequence[str]) -> DecodedClip | str:
+        """Of one file; or why not, for people."""
+        uri, image = row["uris"][modalities[0]], "image" in modalities
+        digest = Source.of_content(uri, row["digests"][modalities[0]]).sha256
         grid = Grid(Span(row["start_ns"], row["end_ns"]), self._frame_at)
+        request = ClipRequest(
+            Grid(Span(0, grid.span.duration_ns)) if image else grid,
+            frames=modalities[0] != "audio",
+            audio="audio" in modalities,
+        )
         try:
             with reading(uri) as copy:
-                if copy.sha256() != digest:
-                    return f"{uri} has other bytes now than when it was built: its {modality} is not shown."
-                request = ClipRequest(
-                    Grid(Span(0, grid.span.duration_ns)) if image else grid, not audio, audio
-                )
-                return self._decode(str(Path(copy.path).absolute()), request, image)
+                if copy.sha256() == digest:
+                    return self._decode(str(Path(copy.path).absolute()), request, image)
+                why = "has other bytes now than when it was built"
         except MediaError as error:
-            return f"{uri} cannot be had here ({error}): its {modality} is not shown."
+            why = f"cannot be had here ({error})"
+        return f"{uri} {why}: no {' and no '.join(modalities)} of it is shown."
 
     def _decode(self, path: str, request: ClipRequest, image: bool) -> DecodedClip:
-        job = DecodeJob(path, (request,), {"jpeg": jpeg}, audio_track=self._track, is_image=image)
+        job = DecodeJob(path, (request,), {"thumbnail": thumbnail}, audio_track=self._track, is_image=image)
         [decoded] = self._pool.submit(job)
         return decoded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.commands import options
+from decoders.cores import cores
 from pipelines.commands.draw.looking import Looker
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.states.commit import latest
@@ -54,7 +56,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--key", action="append", default=[], metavar="KEY", help="draw this one; several times"
     )
-    arguments, _, output = options.parse_of_corpus(parser, argv)
+    arguments, output = parse_of_corpus(parser, argv)
     target = Path(arguments.output or f"{files.split(output)[1] or 'corpus'}.html")
     written = report(output, target, arguments.samples, arguments.where, arguments.key)
     print(f"{target}: {bytes_text(written)}, for any browser")
@@ -101,13 +103,15 @@ def corpus_of(output: str) -> tuple[State, pa.Table]:
 
 def sheets_of(output: str, state: State, index: pa.Table, rows: Sequence[int]) -> list[Sheet]:
     """The samples of some rows, drawn."""
-    drawn = []
     with closing(Looker(output, state.options)) as looker:
-        for number in rows:
+
+        def drawn(number: int) -> Sheet:
             [row] = index.slice(number, 1).to_pylist()
             found = looker.look(row)
-            drawn.append(sheet(row, found.record, found.said, found.words, found.medium))
-    return drawn
+            return sheet(row, found.record, found.said, found.words, found.medium)
+
+        with ThreadPoolExecutor(cores() + 1) as threads:  # one more than decoders: some draw meanwhile
+            return list(threads.map(drawn, rows))
 
 
 def _choice(index: pa.Table, samples: int, where: str | None, keys: Sequence[str]) -> tuple[list[int], str]:

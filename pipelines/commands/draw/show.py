@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import difflib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.commands import options
+from pipelines.commands.draw.inline import inline
 from pipelines.commands.draw.looking import Looked, Looker
 from pipelines.commands.draw.report import corpus_of
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from report.page import bytes_text
 from report.sheet import strip
 from schemas.grid import ns_to_seconds
 from schemas.rows import Row
+
+_A_LINE = 8  # frames, in a terminal
+_MOST_IDS = 10_000  # that one which was not typed rightly is compared with
 
 
 def run(argv: Sequence[str]) -> int:
@@ -32,14 +40,14 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("key", metavar="KEY", help="of the index, or the id of a row")
     parser.add_argument("--output", metavar="FILE.png", help="where the strip of frames goes (KEY.png, here)")
-    arguments, _, output = options.parse_of_corpus(parser, argv)
+    arguments, output = parse_of_corpus(parser, argv)
     state, index = corpus_of(output)
     for name in ("key", "id"):
         found = index.filter(pc.equal(index[name], arguments.key))
         if len(found):
             break
     else:
-        raise UsageError(f"{output} has no sample {arguments.key!r}: index.parquet lists keys and ids")
+        raise UsageError(f"{output} has no sample {arguments.key!r}{_meant(arguments.key, index['id'])}")
     row: Row = found.slice(0, 1).to_pylist()[0]
     with closing(Looker(output, state.options)) as looker:
         looked = looker.look(row)
@@ -49,7 +57,24 @@ def run(argv: Sequence[str]) -> int:
         target = Path(arguments.output or f"{row['key']}.png")
         target.write_bytes(strip(looked.medium.frames, row["steps"]))
         print(f"  frames      {target}: {len(looked.medium.frames)} of {row['steps']} steps, side by side")
+        if sys.stdout.isatty():
+            for part in _parts(looked.medium.frames, row["steps"]):
+                sys.stdout.write(inline(part, os.environ))
     return 0
+
+
+def _meant(given: str, ids: pa.ChunkedArray) -> str:
+    near = ids.filter(pc.match_substring(ids, given, ignore_case=True)).slice(0, 1).to_pylist()
+    near = near or difflib.get_close_matches(given, ids.slice(0, _MOST_IDS).to_pylist(), n=1)
+    return f": did you mean {near[0]}?" if near else ": index.parquet lists keys and ids"
+
+
+def _parts(frames: Mapping[int, bytes], steps: int) -> Iterator[bytes]:
+    """Strips as wide as a terminal."""
+    for first in range(0, steps, _A_LINE):
+        some = {step - first: frames[step] for step in frames if first <= step < first + _A_LINE}
+        if some:
+            yield strip(some, min(_A_LINE, steps - first))
 
 
 def _said(row: Row, looked: Looked) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.build import present_state
-from pipelines.commands import options
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.states.keep import keep, release
 
@@ -29,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
         action="store_true",
         help="take the name away; the next prune deletes what it alone needed",
     )
-    arguments, _, output = options.parse_of_corpus(parser, argv)
+    arguments, output = parse_of_corpus(parser, argv)
     if arguments.release:
         release(output, arguments.name)
         print(

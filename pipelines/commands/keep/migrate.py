@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.commands import options
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.jobs.rearrange import settled
 from pipelines.states.migrate import is_version_1
@@ -22,7 +22,7 @@ def run(argv: Sequence[str]) -> int:
         description="Make a corpus of version 1 one of version 2. Any build into it does the same.",
     )
     parser.add_argument("corpus", metavar="OUT")
-    _, _, output = options.parse_of_corpus(parser, argv)
+    _, output = parse_of_corpus(parser, argv)
     old = is_version_1(output)
     state = settled(output)
     print(f"{output}: {'is of version 2 now' if old else 'was of version 2 already'}, state {state.state}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.commands import options
 from pipelines.commands.make.summary import bytes_text
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.jobs.prune import prune
 from pipelines.states.views import check_no_views, release_views
@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--force", action="store_true", help="let go of what views read, too")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and delete nothing")
-    arguments, _, output = options.parse_of_corpus(parser, argv)
+    arguments, output = parse_of_corpus(parser, argv)
     if not arguments.dry_run:
         check_no_views(output, arguments.force)
         release_views(output)  # of views that are no more, and with --force of all

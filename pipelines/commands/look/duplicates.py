@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from decoders.cores import cores
 from pipelines.build import present_state
-from pipelines.commands import options
 from pipelines.commands.look.nearest import Group, by_bits, by_features, groups
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.members import place_of, read_place
@@ -63,7 +63,7 @@ def run(argv: Sequence[str]) -> int:
         "--bits", type=int, default=BITS, metavar="B", help="most of copies, of 256 (%(default)s)"
     )
     parser.add_argument("--output", metavar="TABLE", help=f"where to write the groups (OUT/{NAME})")
-    arguments, _, output = options.parse_of_corpus(parser, argv)
+    arguments, output = parse_of_corpus(parser, argv)
     state = present_state(output)
     if state is None:
         raise UsageError(f"{output} holds no corpus: name the folder that build wrote")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pipelines.commands import options
 from pipelines.commands.make.summary import held_text
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.states.commit import latest
@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--urls", action="store_true", help="where each shard lies, for any other reader")
-    arguments, _, output = options.parse_of_corpus(parser, argv)
+    arguments, output = parse_of_corpus(parser, argv)
     if is_version_1(output):
         lines: Iterator[str] = _version_1(output, arguments.urls)
     else:

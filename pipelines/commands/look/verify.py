@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.commands import options
 from pipelines.commands.look.checks import verify
 from pipelines.commands.look.view import view_faults
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.states.views import read_view
@@ -22,7 +22,7 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(prog="favor-data verify", description="Check a corpus, byte for byte.")
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--cache", metavar="DIR", help="where the features are cached (OUT/cache)")
-    arguments, _, output = options.parse_of_corpus(parser, argv)
+    arguments, output = parse_of_corpus(parser, argv)
     try:
         view = read_view(output)
     except ViewError as error:

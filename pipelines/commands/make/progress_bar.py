@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pipelines.metrics.progress import Appended, Progress, Watch
 
-_REFRESH_S, _REFRESH_LOG_S = 0.5, 10.0  # on a terminal, in a log
+_REFRESH_S, _REFRESH_LOG_S = 0.5, 5.0  # on a terminal, in a log
 _BEFORE = "{desc} [{elapsed}]{postfix}"
 _BAR = "{desc} {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}{postfix}]"
 

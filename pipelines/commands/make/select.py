@@ -15,14 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.build import present_state
-from pipelines.commands import options
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
-from pipelines.jobs.copy import copy
-from pipelines.jobs.rearrange import corpus_state
 from pipelines.states.derived import ensure_derived
 from pipelines.states.views import register
-from pipelines.storage.beam_options import adopt
 from schemas.corpus import INDEX_NAME
 from schemas.grid import ns_to_seconds
 from schemas.rows import Row
@@ -61,9 +58,8 @@ def run(argv: Sequence[str]) -> int:
         action="store_true",
         help="a corpus of its own: the samples' bytes are copied",
     )
-    arguments, beams = options.parse_with_beam(parser, argv)
-    adopt(beams, options.warn)
-    output, new = files.absolute(arguments.corpus), files.absolute(arguments.output)
+    arguments, output = parse_of_corpus(parser, argv)
+    new = files.absolute(arguments.output)
     try:
         where = Where(arguments.where)
         rows, line = _selected(output, where)
@@ -77,6 +73,9 @@ def run(argv: Sequence[str]) -> int:
         print(f"{output}: {line}; nothing is written")
         return 1
     if arguments.copy:
+        from pipelines.jobs.copy import copy
+        from pipelines.jobs.rearrange import corpus_state
+
         copy(output, corpus_state(output), frozenset(rows["key"].to_pylist()), where.text, new)
     elif new.endswith(MANIFESTS):
         content = _manifest(output, rows, new.endswith(".parquet"))

@@ -1,3 +1,7 @@
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +76,26 @@ def test_help_lists_our_options_alone(capsys) -> None:
 def test_what_cannot_be_used_is_named(arguments: list[str], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         options.parse(arguments)
+
+
+WITHOUT_BEAM = """
+import sys
+from pipelines.commands.command import main
+status = main(sys.argv[1:])
+loaded = {"apache_beam", "torch"} & set(sys.modules)
+sys.exit(f"imported: {loaded}" if loaded else status)
+"""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [("list",), ("select", "--where", "steps > 0", "--output", "VIEW"), ("report", "--samples", "0")],
+    ids=lambda argv: argv[0],
+)
+def test_what_only_reads_a_corpus_starts_without_beam(argv: tuple[str, ...], corpus: Path, tmp_path) -> None:
+    copied = shutil.copytree(corpus, tmp_path / "corpus")  # a view is entered there
+    name, *rest = (str(tmp_path / "view") if word == "VIEW" else word for word in argv)
+    command = [sys.executable, "-c", WITHOUT_BEAM, name, str(copied), *rest]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])})  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from pipelines.commands.command import main
+from pipelines.commands.draw.inline import inline
 from report.charts import bars, histogram
 
 from ...conftest import manifest
@@ -165,7 +167,24 @@ def test_show_tells_of_one_sample_and_draws_its_frames(corpus, tmp_path, capsys)
     assert "11 with sound, 11 with a frame" in said
     with Image.open(target) as strip:
         assert strip.size == (128 * 11, 96)
-    assert main(["show", str(corpus), "nobody"]) == 2
+    assert main(["show", str(corpus), "xyzzy"]) == 2
+    assert main(["show", str(corpus), "TALK"]) == 2
+    nothing, near = capsys.readouterr().err.splitlines()
+    assert "has no sample 'xyzzy': index.parquet lists keys and ids" in nothing
+    assert near.endswith("has no sample 'TALK': did you mean talk.mp4?")
+
+
+def test_pictures_are_shown_where_a_terminal_shows_them() -> None:
+    png = bytes(range(256)) * 40
+    sent = inline(png, {"KITTY_WINDOW_ID": "1"})
+    pieces = re.findall(r"\033_G(.*?);(.*?)\033\\", sent)
+    assert [head for head, _ in pieces] == ["a=T,f=100,m=1", "m=1", "m=1", "m=0"]
+    assert max(len(chunk) for _, chunk in pieces) <= 4096
+    assert base64.b64decode("".join(chunk for _, chunk in pieces)) == png
+    assert inline(b"png", {"TERM": "xterm-kitty"}) == "\033_Ga=T,f=100;cG5n\033\\\n"
+    assert inline(b"png", {"TERM_PROGRAM": "iTerm.app"}) == "\033]1337;File=inline=1;size=3:cG5n\a\n"
+    assert inline(png, {"TERM": "xterm-256color"}) == ""
+    assert inline(png, {"TERM": "xterm-kitty", "TMUX": "/tmp/tmux"}) == ""
 
 
 def test_charts_say_what_they_show() -> None:
