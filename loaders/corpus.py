@@ -169,37 +169,44 @@ class Corpus:
         pieces += [feature.place[1:] for feature in inside if feature.column in columns]
         return list(joined(Place(base.shard, base.offset + at, size) for at, size in sorted(pieces)))
 
-    def read(self, place: Place) -> Bytes:
-        """uint8 [size], writable and not shared; from this machine's cache where there is one.
+    def read(self, *places: Place) -> Bytes:
+        """uint8 [their sizes], one place's bytes after another's, writable and not shared; from this
+        machine's cache where there is one.
 
         Raises:
-            CorpusError: a later build has swept the shard.
+            CorpusError: a later build has swept a shard.
             FileNotFoundError: no such shard, in a corpus of version 1.
-            EOFError: the shard ends before the place does.
+            EOFError: a shard ends before a place does.
         """
-        try:
-            return self._read(place)
-        except FileNotFoundError as error:
-            if not self.state:
-                raise
-            kept = place._replace(shard=f"{KEPT}/{place.shard}")
+        data = empty((sum([place.size for place in places]),))
+        left = data.data
+        for place in places:
             try:
-                return self._read(kept)
-            except FileNotFoundError:
-                pass
+                self._read_into(place, left[: place.size])
+            except FileNotFoundError as error:
+                self._read_kept(place, left[: place.size], error)
+            left = left[place.size :]
+        return data
+
+    def _read_into(self, place: Place, buffer: memoryview) -> None:
+        if self.cache is None:
+            self.storage.read_into(*place[:2], buffer)
+            return
+        fetch = partial(self._fetch, place.shard)
+        if self.cache.read_into(self._version(place.shard), place.offset, buffer, fetch) < place.size:
+            raise EOFError(f"{self.root}/{place.shard} ends before byte {place.offset + place.size}")
+
+    def _read_kept(self, place: Place, buffer: memoryview, error: FileNotFoundError) -> None:
+        """Where a shard goes that only a kept state needs."""
+        if not self.state:
+            raise error
+        try:
+            self._read_into(place._replace(shard=f"{KEPT}/{place.shard}"), buffer)
+        except FileNotFoundError:
             again = f"open it again, or keep states that are in use (favor-data keep {self.root} NAME)"
             raise CorpusError(
                 f"{self.root}: state {self.state} is no more, {place.shard} has gone: {again}"
             ) from error
-
-    def _read(self, place: Place) -> Bytes:
-        if self.cache is None:
-            return self.storage.read_range(*place)
-        data = empty((place.size,))
-        fetch = partial(self._fetch, place.shard)
-        if self.cache.read_into(self._version(place.shard), place.offset, data.data, fetch) < place.size:
-            raise EOFError(f"{self.root}/{place.shard} ends before byte {place.offset + place.size}")
-        return data
 
     def forget(self, place: Place) -> bool:
         """Removes a place from the cache: its bytes may be bad there alone. Whether it was there."""

@@ -89,31 +89,33 @@ class CorpusDataset(Dataset[TrainingSample]):
     def _places(self, row: int) -> list[Place]:
         return self.corpus.places(row, None if self.verify else self.columns)  # a digest is of whole samples
 
-    def _bytes(self, row: int) -> list[Bytes]:
+    def _bytes(self, row: int) -> Bytes:
+        """All that is wanted of the sample, one place after another: members of tars all of it."""
         if row in self._fetched:
             parts, readings = self._fetched.pop(row)
             if readings > 1:
                 self._fetched[row] = (parts, readings - 1)
-            return [part.copy() for part in parts]  # a sample must not hold the whole piece in memory
+            return np.concatenate(parts)  # a copy: a sample must not hold the whole piece in memory
         try:
-            return [self.corpus.read(place) for place in self._places(row)]
+            return self.corpus.read(*self._places(row))
         except EOFError as error:
             raise ExtentError(f"{self.corpus.where(row)}: {error}") from error
 
-    def _decode(self, item: Item, parts: list[Bytes]) -> TrainingSample:
-        row = item.row
+    def _decode(self, item: Item, data: Bytes) -> TrainingSample:
         if self.verify:
-            for data, sha256 in zip(parts, self.corpus.sha256s(row), strict=True):
-                if hashlib.sha256(data.data).hexdigest() != sha256:
-                    where = self.corpus.where(row)
-                    raise ExtentError(f"{where}: not the bytes that the index has the SHA-256 of")
+            self._check(item.row, data)
         try:
-            found = members(parts[0])
-            for data in parts[1:]:
-                found.update(members(data))
-            return decode(self.corpus.key(row), found, item, self.columns)
+            return decode(self.corpus.key(item.row), members(data), item, self.columns)
         except ExtentError as error:
-            raise ExtentError(f"{self.corpus.where(row)}: {error}") from error
+            raise ExtentError(f"{self.corpus.where(item.row)}: {error}") from error
+
+    def _check(self, row: int, data: Bytes) -> None:
+        end = 0
+        for place, sha256 in zip(self._places(row), self.corpus.sha256s(row), strict=True):
+            start, end = end, end + place.size
+            if hashlib.sha256(data[start:end].data).hexdigest() != sha256:
+                where = self.corpus.where(row)
+                raise ExtentError(f"{where}: not the bytes that the index has the SHA-256 of")
 
 
 def _part(place: Place, pieces: list[Place], fetched: Mapping[Place, Bytes | None]) -> Bytes | None:

@@ -47,10 +47,29 @@ class Storage:
             EOFError: the file ends before the range does.
         """
         buffer = empty((size,))
-        read = self._read_remote if self.remote else self._read_local
-        if read(name, offset, buffer) < size:
-            raise EOFError(f"{self.root}/{name} ends before byte {offset + size}")
+        self.read_into(name, offset, buffer.data)
         return buffer
+
+    def read_into(self, name: str, offset: int, buffer: memoryview) -> None:
+        """Fills `buffer`, of bytes.
+
+        Raises:
+            FileNotFoundError: no such file.
+            EOFError: the file ends before the range does.
+        """
+        size = len(buffer)
+        if self.remote:
+            data = files.read_range(files.join(self.root, name), offset, size)
+            done = len(data)
+            buffer[:done] = data
+        else:
+            descriptor = self._open(name).fileno()
+            done = count = os.preadv(descriptor, [buffer], offset)
+            while count and done < size:  # Linux gives at most 2 GiB a call
+                count = os.preadv(descriptor, [buffer[done:]], offset + done)
+                done += count
+        if done < size:
+            raise EOFError(f"{self.root}/{name} ends before byte {offset + size}")
 
     def will_read(self, name: str, offset: int, size: int) -> None:
         """Lets the system fetch a local range ahead, into its page cache; returns at once."""
@@ -60,21 +79,6 @@ class Storage:
         # Advice on what is cached costs a tenth of copying it.
         if not (_is_cached(descriptor, offset) and _is_cached(descriptor, offset + size - 1)):
             os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_WILLNEED)
-
-    def _read_local(self, name: str, offset: int, buffer: Bytes) -> int:
-        descriptor = self._open(name).fileno()
-        done = os.preadv(descriptor, [buffer.data], offset)
-        while done < len(buffer):  # Linux gives at most 2 GiB a call
-            count = os.preadv(descriptor, [buffer.data[done:]], offset + done)
-            if not count:
-                break
-            done += count
-        return done
-
-    def _read_remote(self, name: str, offset: int, buffer: Bytes) -> int:
-        data = files.read_range(files.join(self.root, name), offset, len(buffer))
-        buffer[: len(data)] = np.frombuffer(data, dtype=np.uint8)
-        return len(data)
 
     def _open(self, name: str) -> Any:
         if self._pid != os.getpid():  # a forked worker
