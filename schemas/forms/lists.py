@@ -36,7 +36,7 @@ def items(stream: IO[bytes], longest: int) -> Iterator[bytes]:
             kind, end, at = found[1], found.end() - 1, found.end()
             if not depth:
                 if kind != b"[" or text[:end].strip():
-                    raise ValueError("it begins with something else")
+                    raise ValueError("it does not begin with [ (rows a line each: call it .jsonl)")
                 begin = at
             elif depth == 1 and kind in b",]}":
                 if item := _item(text, begin, end):

@@ -119,7 +119,7 @@ def test_what_a_form_cannot_hold_is_named(values: dict[str, Any], fault: str) ->
     [
         (b"[]", "m.json: holds no rows"),
         (b" \n", "m.json: holds no rows"),
-        (b"{}", "m.json:1: not a JSON list of rows: it begins with something else"),
+        (b"{}", "m.json:1: not a JSON list of rows: it does not begin with ["),
         (b'[{"media": "x"}', "m.json:1: not a JSON list of rows: it ends too early"),
         (b'[{"media": "x"},]', "m.json:2: not a JSON list of rows: a comma without a row"),
         (b'[{"media": "x"}] x', "m.json:2: not a JSON list of rows: something follows the list"),
