@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.metrics.counters import DONE_MS, INPUTS_REJECTED, PLANNED_MS, counted
-from pipelines.metrics.progress import Appended, Progress, Watch
+from pipelines.metrics.progress import Appended, Progress
+from pipelines.metrics.so_far import Watch
 
 
 class Telling:

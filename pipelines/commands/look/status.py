@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.commands import options
 from pipelines.commands.make.summary import held_text
+from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
-from pipelines.metrics.progress import SoFar
+from pipelines.metrics.so_far import SoFar
 from pipelines.states.commit import latest
 from pipelines.states.migrate import is_version_1
 from schemas.state import State
@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("corpus", metavar="OUT")
     parser.add_argument("--json", action="store_true", help="the same as one line of JSON")
-    arguments, _, output = options.parse_of_corpus(parser, argv)
+    arguments, output = parse_of_corpus(parser, argv)
     files.sweep(output)  # what was killed here is not at work
     builds, others = at_work(output)
     state = latest(output)

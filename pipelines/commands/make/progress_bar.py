@@ -10,7 +10,8 @@ import threading
 
 from tqdm import tqdm
 
-from pipelines.metrics.progress import Appended, Progress, Watch
+from pipelines.metrics.progress import Appended, Progress
+from pipelines.metrics.so_far import Watch
 
 _REFRESH_S, _REFRESH_LOG_S = 0.5, 5.0  # on a terminal, in a log
 _BEFORE = "{desc} [{elapsed}]{postfix}"

@@ -89,7 +89,12 @@ sys.exit(f"imported: {loaded}" if loaded else status)
 
 @pytest.mark.parametrize(
     "argv",
-    [("list",), ("select", "--where", "steps > 0", "--output", "VIEW"), ("report", "--samples", "0")],
+    [
+        ("list",),
+        ("status",),
+        ("select", "--where", "steps > 0", "--output", "VIEW"),
+        ("report", "--samples", "0"),
+    ],
     ids=lambda argv: argv[0],
 )
 def test_what_only_reads_a_corpus_starts_without_beam(argv: tuple[str, ...], corpus: Path, tmp_path) -> None:
