@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.forms import lists
@@ -21,6 +21,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(values, max_size=5),
     st.sampled_from([None, 1]),
