@@ -15,7 +15,7 @@ spokencoco avsd llava videochat ego4d savebench
 TESTS = Path(__file__).parent
 
 
-@pytest.mark.parametrize("recipe", recipes().values(), ids=str)
+@pytest.mark.parametrize("recipe", recipes().values(), ids=lambda recipe: recipe.name)
 def test_a_row_and_a_line(recipe: Recipe) -> None:
     [row] = [line for line in PAGE.splitlines() if line.startswith(f"| `{recipe.name}` |")]
     for said in (recipe.task, recipe.licence, recipe.download, recipe.needs):
