@@ -136,11 +136,16 @@ def _read(sample: object) -> tuple[str, dict[str, bytes]]:
 
 
 def _after(argv: list[str], output: str, names: set[str], columns: set[str], whole: Samples) -> list[str]:
+    from loaders.opening import CorpusError
+
     said = command([output if word == "OUT" else word for word in argv])
     wrong = [f"the last build: exit {said.status}: {said.text[-1500:]}"] if said.status else []
     said = command(["verify", output])
     wrong += [f"verify: {line}" for line in said.text.splitlines()] if said.status else []
-    found = samples(output, None)
+    try:
+        found = samples(output, None)
+    except CorpusError as error:
+        return [*wrong, f"it cannot be read: {error}"]
     if found.keys() != names:
         wrong.append(f"samples {sorted(found)}, wanted {sorted(names)}")
     for name, made in found.items():

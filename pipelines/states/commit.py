@@ -105,6 +105,11 @@ def commit(output: str, changes: Changes) -> State:
         _check_there(output, state, changes.put)
         path = files.join(output, *state_name(state.state).split("/"))
         if files.create_if_absent(path, state.to_bytes(), output):
+            try:  # who slept between the look and the commit, and was thought dead, has been swept meanwhile
+                _check_there(output, state, changes.put)
+            except ConflictError:
+                files.delete(path)
+                raise
             return state
     raise StorageError(f"{output}: other builds commit all the time; this one gave way {_TRIES} times")
 

@@ -68,7 +68,7 @@ def test_a_corpus_is_read_in_batches(core: Environment) -> None:
     assert shapes["voice.flac"] == {"whisper": [1, 25, 384]}
 
 
-@pytest.mark.parametrize("arguments", [["build", "media", "--output", "corpus"], ["verify", "corpus"]])
+@pytest.mark.parametrize("arguments", [["build", "media", "--output", "corpus"], ["pack", "corpus"]])
 def test_what_needs_more_says_so_in_one_line(arguments: list[str], core: Environment) -> None:
     done = core.run("favor-data", *arguments)
     assert done.returncode == 2

@@ -63,10 +63,13 @@ def test_counters_equal_the_ledger(engine: list[str], media: Path, tmp_path: Pat
         "bytes": sum(held["size"] for row in index for held in (row, *row["columns"])),
         "cache_hits": 0,
         "cache_misses": found["cache_misses"],
+        "media_planned_ms": found["media_planned_ms"],
+        "media_done_ms": found["media_planned_ms"],
         **{name: processes for name, processes in found.items() if name.startswith(ISOLATION)},
     }
     assert sum(isolation(found).values()) > 0, "decoding processes that were not counted"
     assert found["inputs_done"] == len(index) == 16
+    assert found["media_planned_ms"] >= sum(row["end_ns"] - row["start_ns"] for row in index) / 1e6
     assert found["shards"] > 1
     assert found["cache_misses"] >= len(list(tmp_path.glob("cache/*/*.npy")))
     again = run(media, tmp_path / "again", cached)
