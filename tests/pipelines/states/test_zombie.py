@@ -17,7 +17,8 @@ def test_what_was_swept_before_the_commit_is_not_committed(
     swept: str, film: Path, features: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out"
-    create, states = files.create_if_absent, []
+    create = files.create_if_absent
+    states: list[str] = []
 
     def sleep_once(uri: str, content: bytes, root: str | None = None) -> bool:
         if "/states/" in uri:
