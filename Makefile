@@ -26,9 +26,8 @@ $(DEMO): setup.py requirements.lock
 demo: $(DEMO)
 	$(BIN)/python -m demo
 
-# A file's tests stay together: they share what is costly to make.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest
 
 # build/site/index.html: docs/ as a site; a warning is an error.
 docs: $(INSTALLED)

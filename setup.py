@@ -102,7 +102,6 @@ EXTRAS = {
         "pandas>=2.2",
         "pytest>=8.4",
         "pytest-timeout>=2.4",  # a test that hangs says where
-        "pytest-xdist>=3.8",  # `make test` on all cores: half the time on two
         "ruff>=0.12",
         "setuptools>=77,<82",  # the test of the package that Beam stages builds it
         "twine>=6",  # what the registry would refuse of the wheel
