@@ -8,9 +8,7 @@ STAGING = ".tmp"
 STALE_S = 24 * 3600.0
 HEARTBEAT_S = 3600.0
 TOLD_S = 10.0  # between two words of how far a writer is
-ALIVE = (
-    ".alive"  # ends the name of what lies beside a writer's file: when it was last heard of, and what it said
-)
+ALIVE = ".alive"  # ends the name of what a writer says, beside its file
 
 
 class Entry(NamedTuple):

@@ -32,7 +32,7 @@ def _translated() -> Iterator[None]:
         raise StorageError(f"{tempfile.gettempdir()}: {error}: set TMPDIR to a disk with room") from error
 
 
-class _Table:
+class _Table(Collection[str]):
     """Names and what is known of each, in the order in which the names came. Its file has no name, so that
     nothing is left of it, however the process ends.
 
@@ -64,8 +64,7 @@ class _Table:
     def __len__(self) -> int:
         return next(self._rows("SELECT max(place) FROM t")) or 0
 
-    def names(self) -> Iterator[str]:
-        """In their order."""
+    def __iter__(self) -> Iterator[str]:
         return map(bytes.decode, self._rows("SELECT name FROM t ORDER BY place"))
 
     def contents(self, first: int, count: int) -> Iterator[bytes]:
@@ -80,28 +79,12 @@ class _Table:
                 yield value
 
 
-class Names(Collection[str]):
-    """Of the rows of a table."""
-
-    def __init__(self, table: _Table) -> None:
-        self._table = table
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._table
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __iter__(self) -> Iterator[str]:
-        return self._table.names()
-
-
 class Inputs:
     """Rows, each name once: of two the later one stands, in the earlier one's place."""
 
     def __init__(self, rows: Iterable[InputRow] = ()) -> None:
         self._table = _Table()
-        self.names = Names(self._table)
+        self.names: Collection[str] = self._table
         for row in rows:
             self.add(row)
 
@@ -142,4 +125,4 @@ class LedgerRows(Mapping[str, Row]):
         return len(self._table)
 
     def __iter__(self) -> Iterator[str]:
-        return self._table.names()
+        return iter(self._table)
