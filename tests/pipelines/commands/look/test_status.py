@@ -43,6 +43,12 @@ def status(output: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return said
 
 
+def builds(output: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """None before a build has said its first word."""
+    words = output.glob(f"{files.STAGING}/*{files.ALIVE}")
+    return status(output, capsys)["builds"] if any(words) else []
+
+
 def begun(film: Path, output: Path, features: list[str]) -> subprocess.Popen[bytes]:
     command = ["build", str(film), "--output", str(output), *features, "--quiet", "--clip-seconds", "1"]
     return subprocess.Popen([sys.executable, "-c", BUILD, *command], cwd=ROOT, start_new_session=True)
@@ -55,8 +61,7 @@ def test_a_build_is_followed_from_outside(
     build = begun(film, output, features)
     told: list[dict[str, Any]] = []
     while build.poll() is None:
-        if (output / files.STAGING).exists():
-            told += status(output, capsys)["builds"]
+        told += builds(output, capsys)
         time.sleep(0.05)
     assert build.wait() == 0
     assert {(said["process"], said["runner"]) for said in told} == {(build.pid, "FnApiRunner")}
@@ -76,10 +81,9 @@ def test_who_was_killed_is_not_at_work(
 ) -> None:
     output = tmp_path / "out"
     build = begun(film, output, features)
-    while not any(path.name.endswith(files.ALIVE) for path in output.glob(f"{files.STAGING}/*")):
+    while len(builds(output, capsys)) != 1:  # a word that is being written is none
         assert build.poll() is None
         time.sleep(0.05)
-    assert len(status(output, capsys)["builds"]) == 1
     os.killpg(build.pid, signal.SIGKILL)
     build.wait()
     assert main(["status", str(output)]) == 2
