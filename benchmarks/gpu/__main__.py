@@ -2,12 +2,12 @@
 
     python -m benchmarks.gpu --json gpu.json [--write docs/gpu.md]
 
-Needs Python 3.12 or 3.11, torch, transformers, av and openai-whisper (of this project's other packages none)
-and no network; the tests also want pytest, hypothesis and imageio-ffmpeg (0.8: the FFmpeg 7.0 of 0.6 and 0.7
-fails on one of their files, also without a GPU). Compressed with LZMA, the wheels of av, openai-whisper and
-imageio-ffmpeg 0.6 are 46 MiB. Weights are random, of the true
-shapes. `--device cpu` runs all of it in small, to see that it runs. `--write docs/gpu.md --read gpu.json`
-writes the page from an earlier run.
+Needs Python 3.12 or 3.11, torch, transformers, av and openai-whisper and no network; `build` all that
+setup.py's `[build]` names but what its options ask for, and `encoders` before it; `tests` also pytest,
+hypothesis and imageio-ffmpeg (0.8: the FFmpeg 7.0 of 0.6 and 0.7 fails on one of their files, also without a
+GPU). Compressed with LZMA, the wheels of av, openai-whisper and imageio-ffmpeg 0.6 are 46 MiB; those that a
+build imports, stripped, 52. Weights are random, of the true shapes. `--device cpu` runs all of it in small,
+to see that it runs. `--write docs/gpu.md --read gpu.json…` writes the page from earlier runs on one machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
 TESTS = ("tests/featurizers/running/test_cuda.py", "tests/decoders/streams/test_nvdec.py")
-PARTS = ("encoders", "decoding", "tests")
+PARTS = ("encoders", "decoding", "build", "tests")
 
 
 def main() -> int:
@@ -38,15 +38,15 @@ def main() -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--write", type=Path, metavar="PAGE")
-    parser.add_argument("--read", type=Path, metavar="FILE", help="measure nothing")
+    parser.add_argument("--read", type=Path, nargs="+", metavar="FILE", help="measure nothing")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"unknown part {unknown.pop()}: one of {', '.join(PARTS)}")
-    failed = False
+    failed, found = False, dict[str, Any]()
     if arguments.read:
-        found = json.loads(arguments.read.read_text(encoding="utf-8"))
+        for path in arguments.read:
+            found |= json.loads(path.read_text(encoding="utf-8"))
     else:
-        found = {}
         for name, part in _parts(arguments.device, list(arguments.parts) or PARTS).items():
             failed |= not _run(name, part, found)
             if arguments.json:
@@ -64,6 +64,8 @@ def _parts(device: str, chosen: Sequence[str]) -> dict[str, Callable[[dict[str, 
         parts["encoders"] = lambda found: _encoders(device, found)
     if "decoding" in chosen:
         parts["decoding"] = lambda _: _decoding(device)
+    if "build" in chosen:
+        parts["build"] = lambda found: _build(device, found)
     if "tests" in chosen:
         parts["tests"] = lambda _: _tests()
     return parts
@@ -111,6 +113,15 @@ def _decoding(device: str) -> dict[str, Any]:
     found = {"without_nvdec": decoding.available(), "films": rows}
     print(json.dumps(found, indent=1))
     return found
+
+
+def _build(device: str, found: dict[str, Any]) -> list[dict[str, Any]]:
+    from benchmarks.gpu import build
+
+    with tempfile.TemporaryDirectory(prefix="favor-data-bench-") as folder:
+        rows = build.measure(Path(folder), device, found["encoders"])
+    print(json.dumps(rows, indent=1))
+    return rows
 
 
 def _tests() -> dict[str, str]:
