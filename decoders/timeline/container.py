@@ -1,6 +1,6 @@
 """Opening one local file and nothing else.
 
-FFmpeg gets an open file descriptor and only the `fd` protocol, so no demuxer can reach a second file
+FFmpeg gets the bytes of an open descriptor and no protocol at all, so no demuxer can reach a second file
 or the network; and a list of demuxers without playlists, image sequences and text formats, so none of
 those that would try is ever asked.
 """
@@ -48,6 +48,23 @@ _LOG = logging.getLogger(__name__)
 _GENPTS = 1  # AVFMT_FLAG_GENPTS
 
 av.logging.set_level(None)
+
+
+class _Bytes:
+    """What FFmpeg reads of a descriptor. Its own `fd:` it takes for a network: where sound and pictures lie
+    far apart in an MP4 it reads 16 MiB at every turn, and the same again (700 MB in 15 s instead of 0.8)."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, size: int) -> bytes:
+        return os.read(self._descriptor, size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return os.lseek(self._descriptor, offset, whence)
+
+    def tell(self) -> int:
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
 
 
 def read_head(file: MediaFile) -> bytes:
@@ -108,17 +125,18 @@ def _open(
 ) -> av.container.InputContainer:
     options = {
         **more,
-        "fd": str(descriptor),
-        "protocol_whitelist": "fd",
+        "protocol_whitelist": "none",
         "format_whitelist": DEMUXERS,
         "max_streams": str(limits.streams + 1),
         "max_pixels": str(limits.pixels),
     }
     try:
         name = "mjpeg" if head.startswith(JPEG_START) else None  # else taken for a single picture
-        container = av.open("fd:", format=name, options=options, metadata_errors="replace", hwaccel=hardware)
+        given = _Bytes(descriptor)
+        container = av.open(given, format=name, options=options, metadata_errors="replace", hwaccel=hardware)
         # Guessed timestamps are worse than none.
         container.flags &= ~_GENPTS
+        assert isinstance(container, av.container.InputContainer)
         return container
     except av.error.ArgumentError as error:  # what a demuxer outside `format_whitelist` gives
         raise MediaError(Reason.REFUSED_FORMAT, "not a format that is read here") from error
