@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
 import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
 from pydantic import TypeAdapter
 
+from decoders.cores import cores
 from decoders.limits import Limits
 from decoders.processes.pool import DecoderPool
 from pipelines.errors import StorageError
@@ -29,6 +34,7 @@ from schemas.reasons import MachineError, MediaError, Reason, Stage
 from storage import web
 
 MEMO_SUFFIX, STAMP = "probe", "stamp"
+AHEAD = 4  # files begun a core before the first of them is waited for
 _PROBED = TypeAdapter(Probed)
 Listed = tuple[str, str]  # a uri, and InputRow.versions' of it
 ProbedUri = tuple[str, Probed | Rejection]
@@ -72,7 +78,10 @@ def _uris(row: InputRow) -> list[Listed]:
 @beam.typehints.with_input_types(Listed)
 @beam.typehints.with_output_types(ProbedUri)
 class _Probe(beam.DoFn):
-    """A memo of (uri, version) -> Probed keeps a second build from reading what did not change."""
+    """A memo of (uri, version) -> Probed keeps a second build from reading what did not change.
+
+    Files are read side by side, one a core: a digest keeps a core at 1.4 GB/s.
+    """
 
     def __init__(
         self,
@@ -92,27 +101,46 @@ class _Probe(beam.DoFn):
         self._guard = ExitStack()
         if self._hosts is not None:
             self._guard.enter_context(web.guarded(self._hosts))
-        self._pool: DecoderPool | None = None
+        self._workers = cores()
+        self._pool = DecoderPool(self._workers, self._limits)
+        self._threads = ThreadPoolExecutor(self._workers, "probe")
+        self._begun: deque[Future[ProbedUri]] = deque()
 
-    def finish_bundle(self) -> None:
+    def start_bundle(self) -> None:
+        self._begun.clear()  # of a bundle that failed
+
+    def process(self, element: Listed) -> Iterator[ProbedUri]:
+        self._begun.append(self._threads.submit(self._found, *element))
+        if len(self._begun) > AHEAD * self._workers:
+            yield self._first()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        while self._begun:
+            yield GlobalWindows.windowed_value_at_end_of_window(self._first())
         count_isolation()
 
     def teardown(self) -> None:
-        if self._pool:
-            self._pool.close()
+        self._threads.shutdown(cancel_futures=True)
+        self._pool.close()
         self._guard.close()
 
-    def process(self, element: Listed) -> Iterator[ProbedUri]:
-        uri, listed = element
+    def _first(self) -> ProbedUri:
+        """Of those that were begun; what it counts, it counts for this bundle."""
+        with timed("probe"):
+            uri, found = self._begun.popleft().result()
+        if isinstance(found, Rejection):
+            self._progress.rejected()
+        return uri, found
+
+    def _found(self, uri: str, listed: str) -> ProbedUri:
         try:
             version = fetch.version(uri)
             if listed not in ("", version, stamp_of(uri), *Reason):
                 raise changed(uri)
-            yield uri, self._known(uri, version) or self._read(uri, version)
+            return uri, self._known(uri, version) or self._read(uri, version)
         except MediaError as error:
             check_vanished(error, uri, listed)
-            self._progress.rejected()
-            yield uri, Rejection(Stage.PROBE, error.reason, error.detail)
+            return uri, Rejection(Stage.PROBE, error.reason, error.detail)
 
     def _known(self, uri: str, version: str) -> Probed | None:
         memo = self._cache.find(_memo(uri, version, self._audio_track), MEMO_SUFFIX)
@@ -121,7 +149,7 @@ class _Probe(beam.DoFn):
         return read_memo(memo)
 
     def _read(self, uri: str, version: str) -> Probed:
-        with timed("probe"), reading(uri, version) as copy:
+        with reading(uri, version) as copy:
             probed = Probed(copy.sha256(), self._info(copy), Path(copy.path).stat().st_size)
             said = {name: value for name, value in asdict(probed).items() if name != "places"}
             memo = canonical_json({**said, STAMP: copy.stamp})
@@ -129,7 +157,6 @@ class _Probe(beam.DoFn):
             return probed
 
     def _info(self, copy: Copy) -> MediaInfo:
-        self._pool = self._pool or DecoderPool(1, self._limits)
         try:
             info = self._pool.probe(copy.path, self._audio_track)
         except (MediaError, MachineError):
