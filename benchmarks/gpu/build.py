@@ -51,12 +51,12 @@ def film(number: int, folder: str, size: str, repeats: int) -> str:
                 if packet.dts is None or packet.pts is None:
                     continue
                 packet.pts, packet.dts = packet.pts + repeat * length, packet.dts + repeat * length
-                packet.stream = shown
+                until, packet.stream = packet.dts * given.time_base, shown
                 output.mux(packet)
-            for frame in sound:
-                output.mux(heard.encode(frame))
-                if frame.time is not None and frame.time >= (repeat + 1) * _FRAMES / _FPS:
-                    break
+                for frame in sound:
+                    output.mux(heard.encode(frame))
+                    if frame.time is not None and frame.time >= until:
+                        break
         output.mux(heard.encode(None))
     pictures.unlink()
     return str(path)
