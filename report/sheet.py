@@ -14,11 +14,11 @@ import numpy.typing as npt
 from markupsafe import Markup
 from PIL import Image
 
+from report.log_mel import log_mel
 from schemas.grid import SAMPLE_RATE, SAMPLES_PER_STEP, STEP_NS, ns_to_seconds
 
 STEP_WIDTH = 96  # pixels of a step
 WAVE_HEIGHT, MEL_HEIGHT = 64, 80
-_MELS = 80
 _POINTS = 24  # of the waveform, a step
 _QUALITY = 70
 
@@ -150,14 +150,10 @@ def wave_path(waveform: npt.NDArray[np.float32], steps: int) -> Markup:
 
 def mel_picture(waveform: npt.NDArray[np.float32], steps: int) -> str:
     """Whisper's own log-mel, low sounds below, as a PNG's data URI; "" of no sound."""
-    import torch
-
-    from featurizers.whisper.log_mel import log_mel
-
     size = steps * SAMPLES_PER_STEP
     padded = np.zeros(size, np.float32)
     padded[: min(size, len(waveform))] = waveform[:size]
-    [mel] = log_mel(torch.from_numpy(padded)[None], _MELS).numpy()
+    mel = log_mel(padded)
     level = np.clip((mel - mel.min()) / max(float(np.ptp(mel)), 1e-6), 0, 1)
     picture = Image.fromarray((255 * level[::-1]).astype(np.uint8), "L")
     stream = io.BytesIO()

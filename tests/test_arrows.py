@@ -66,7 +66,7 @@ FLOORS = {
         "commands",
         "__main__",
     ],
-    "report": ["charts remedies thumbnail", "facts sheet", "page"],
+    "report": ["charts log_mel remedies thumbnail", "facts sheet", "page"],
     "signals": ["signal", "sound picture together", "registry"],
     "scores": ["answers", "measure", "evalai", "words captions questions", "score"],
     "recipes": [

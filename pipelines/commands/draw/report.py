@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from decoders.cores import cores
+from decoders.processes.zygote import ZYGOTE
 from pipelines.commands.draw.looking import Looker
 from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
@@ -67,6 +68,7 @@ def report(
     output: str, target: Path, samples: int = SAMPLES, where: str | None = None, keys: Sequence[str] = ()
 ) -> int:
     """Writes the page; its bytes. Raises as `run` does."""
+    ZYGOTE.start()  # its imports beside the reading of the tables
     state, index = corpus_of(output)
     ledger = pq.read_table(
         pa.BufferReader(files.read_bytes(files.join(output, LEDGER_NAME))), columns=_LEDGER
