@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from decoders.cores import cores
 from decoders.limits import Limits
-from decoders.processes.pool import DecoderPool
+from decoders.processes import shared_pool
 from pipelines.errors import StorageError
 from pipelines.metrics.counters import count_isolation
 from pipelines.metrics.profile import timed
@@ -101,8 +101,8 @@ class _Probe(beam.DoFn):
         self._guard = ExitStack()
         if self._hosts is not None:
             self._guard.enter_context(web.guarded(self._hosts))
+        self._pool = shared_pool.acquire(self._limits)
         self._workers = cores()
-        self._pool = DecoderPool(self._workers, self._limits)
         self._threads = ThreadPoolExecutor(self._workers, "probe")
         self._begun: deque[Future[ProbedUri]] = deque()
 
@@ -121,7 +121,7 @@ class _Probe(beam.DoFn):
 
     def teardown(self) -> None:
         self._threads.shutdown(cancel_futures=True)
-        self._pool.close()
+        shared_pool.release(self._limits)
         self._guard.close()
 
     def _first(self) -> ProbedUri:
