@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "recipes": {"schemas"},
     "scores": {"schemas"},
     "signals": {"schemas"},
-    "report": {"schemas", "signals", "featurizers"},
+    "report": {"schemas", "signals"},
     "storage": set(),
     "pipelines": {"schemas", "storage", "decoders", "featurizers", "recipes", "report", "scores", "signals"},
     "favor_data": {"schemas", "storage", "decoders", "featurizers", "loaders", "pipelines"},  # the front door

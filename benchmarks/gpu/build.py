@@ -15,7 +15,7 @@ from typing import Any
 
 import av
 
-from benchmarks.gpu.decoding import SCENE, available
+from benchmarks.gpu import decoding
 from benchmarks.progress import say
 from decoders.clips import decode_clips
 from featurizers.vision.frames import Crop
@@ -27,13 +27,13 @@ PAIRS = {"ViT-B/32": ("vit-b-32", "tiny"), "ViT-L/14": ("vit-l-14", "large-v2")}
 CLIP_S = 30
 # Of pictures that a film repeats while its sound goes on: shifted by a frame each time, so that no step of
 # the grid shows a frame again.
-_FRAMES, _FPS = 481, 30
+_FRAMES = 481
 
 
 def film(number: int, folder: str, size: str, repeats: int) -> str:
     """H.264 with grain and AAC of noise; no two films share a frame or a sample."""
     path, pictures = Path(folder, f"{number:03d}.mp4"), Path(folder, f"{number:03d}.h264.mp4")
-    _encode(pictures, SCENE.format(size=size).replace("noise=", f"noise=all_seed={number}:"))
+    decoding.film(pictures, "h264", size, _FRAMES, number)
     noise = f"anoisesrc=sample_rate=48000:color=pink:amplitude=0.3:seed={number + 1}"
     with (
         av.open(str(pictures)) as source,
@@ -44,7 +44,7 @@ def film(number: int, folder: str, size: str, repeats: int) -> str:
         shown, heard = output.add_stream_from_template(given), output.add_stream("aac", rate=48000)
         assert isinstance(heard, av.AudioStream)
         assert given.time_base
-        length, sound = round(_FRAMES / _FPS / given.time_base), waves.decode(audio=0)
+        length, sound = round(_FRAMES / decoding.FPS / given.time_base), waves.decode(audio=0)
         for repeat in range(repeats):
             source.seek(0)
             for packet in source.demux(given):
@@ -62,25 +62,12 @@ def film(number: int, folder: str, size: str, repeats: int) -> str:
     return str(path)
 
 
-def _encode(path: Path, scene: str) -> None:
-    width, height = map(int, scene.partition("size=")[2].partition(":")[0].split("x"))
-    with av.open(scene, format="lavfi") as source, av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=_FPS, options={"preset": "veryfast", "threads": "1"})
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number, frame in enumerate(source.decode(video=0)):
-            if number == _FRAMES:
-                break
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
-
-
 def _decode(path: str, seconds: int) -> int:
     requests = [ClipRequest(Grid(span), True, True) for span in cut(seconds * SECOND_NS, CLIP_S * SECOND_NS)]
     return sum(1 for _ in decode_clips(path, requests, {"clip": Crop(224, 224, 3)}, threads=1))
 
 
-def decoding(paths: Sequence[str], seconds: int, workers: int) -> float:
+def decoding_alone(paths: Sequence[str], seconds: int, workers: int) -> float:
     """Seconds that so many processes take for all films."""
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(partial(_decode, seconds=1), list(paths)[:1] * workers))  # starts them
@@ -89,7 +76,7 @@ def decoding(paths: Sequence[str], seconds: int, workers: int) -> float:
         return time.perf_counter() - began
 
 
-def encoding(rows: Sequence[Mapping[str, Any]], clip: str, listener: str, media: float) -> float:
+def encoding_alone(rows: Sequence[Mapping[str, Any]], clip: str, listener: str, media: float) -> float:
     """Seconds of whole calls one after the other, as benchmarks.gpu.encoders has measured them."""
     rates = {row["model"]: row["rows_a_second"] for row in rows}
     return float(2 * media / rates[clip] + media / CLIP_S / rates[f"Whisper {listener}"])
@@ -105,16 +92,16 @@ def measure(folder: Path, device: str, encoders: Sequence[Mapping[str, Any]]) ->
     make = partial(film, folder=str(media), size=size, repeats=repeats)
     with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
         paths = list(pool.map(make, range(cores)))
-    length, rows = repeats * _FRAMES // _FPS, []
-    decoded = decoding(paths, length, cores)
+    length, rows = repeats * _FRAMES // decoding.FPS, []
+    decoded = decoding_alone(paths, length, cores)
     for clip in list(PAIRS)[:1] if cpu else PAIRS:
-        for decoder in ("pyav",) if cpu or available() else ("pyav", "nvdec"):
+        for decoder in ("pyav",) if cpu or decoding.available() else ("pyav", "nvdec"):
             tower, listener = PAIRS[clip]
             output = folder / f"{tower}-{decoder}"
             _build(media, output, device, decoder, tower, listener)
             row: dict[str, Any] = {"clip": clip, "whisper": listener, "decoder": decoder, "size": size}
             row |= {"films": cores, "film_s": length, "decoding_s": decoded, "stages": stages(output)}
-            row["encoding_s"] = encoding(encoders, clip, listener, cores * length)
+            row["encoding_s"] = encoding_alone(encoders, clip, listener, cores * length)
             rows.append(row)
     return rows
 

@@ -28,19 +28,23 @@ CODECS = {
     "hevc": ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none"}),
     "av1": ("libsvtav1", {"preset": "12"}),
 }
-SCENE = "testsrc2=size={size}:rate=30,noise=alls=8:allf=t,format=yuv420p"
+FPS = 30
+SCENE = "testsrc2=size={size}:rate={fps},noise=all_seed={seed}:alls=8:allf=t,format=yuv420p"
 
 
-def film(path: Path, codec: str, size: str, seconds: int) -> Path:
-    """Pictures with detail and grain, made by FFmpeg's own sources through PyAV: no ffmpeg command needed."""
+def film(path: Path, codec: str, size: str, frames: int, seed: int = 0) -> Path:
+    """Detail and grain of their own, by FFmpeg's own sources through PyAV: no ffmpeg command needed."""
     encoder, options = CODECS[codec]
     width, height = map(int, size.split("x"))
-    with av.open(SCENE.format(size=size), format="lavfi") as source, av.open(str(path), "w") as output:
-        stream = output.add_stream(encoder, rate=30, options=options)
+    with (
+        av.open(SCENE.format(size=size, fps=FPS, seed=seed), format="lavfi") as source,
+        av.open(str(path), "w") as output,
+    ):
+        stream = output.add_stream(encoder, rate=FPS, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number, frame in enumerate(source.decode(video=0)):
-            if number == 30 * seconds:
+            if number == frames:
                 break
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
@@ -85,7 +89,7 @@ def measure(
 ) -> list[dict[str, Any]]:
     """A row a codec: rates by decoder and number of processes; `differing` bytes between the two."""
     cores = len(os.sched_getaffinity(0))
-    paths = [str(film(folder / f"{codec}.mp4", codec, size, seconds)) for codec in codecs]
+    paths = [str(film(folder / f"{codec}.mp4", codec, size, FPS * seconds)) for codec in codecs]
     both = not available()
     columns = {
         f"{decoder}, {workers}": rates(paths, seconds, decoder, workers)

@@ -14,7 +14,7 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 STEPS = 24
-PATIENCE = 600  # seconds a process: two ranks import for a minute on a machine that others use
+PATIENCE = 600  # seconds a process
 
 
 def command(arguments, output, ranks):

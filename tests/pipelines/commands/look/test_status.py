@@ -69,6 +69,8 @@ def test_a_build_is_followed_from_outside(
     assert (planned, done) == (sorted(planned), sorted(done))
     assert told
     assert all(0 <= seconds <= 20 for seconds in (*planned, *done))
+    [note] = (json.loads(path.read_text()) for path in output.glob("builds/*.json"))
+    assert (note["counters"]["media_planned_ms"], note["counters"]["media_done_ms"]) == (20_000, 20_000)
     ended = status(output, capsys)
     assert (ended["builds"], ended["files_being_written"]) == ([], 0)
     assert (ended["state"]["number"], ended["state"]["samples"]) == (1, 20)
