@@ -208,21 +208,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 the loss was no number, 2 unusable arguments, 3 storage; 128 + the signal."""
     options = parse(arguments, __doc__)
     with joined(options.device) as ranks, Stop() as stop:
-        try:
-            run = Run(options, ranks)
-            run.work(stop)
-        except UNUSABLE as error:
-            return _failed(error, 2)
-        except (ExtentError, StorageError, OSError) as error:
-            return _failed(error, 3)
-        except NotFiniteError as error:
-            return _failed(error, 1)
-        where = options.output / checkpoint.CHECKPOINT_NAME
-        if stop.signal:
-            run.say(f"stopped after step {run.taken}: {where}; the same command goes on")
-            return 128 + stop.signal
-        if ranks.first:
-            print(f"{run.taken} steps, {run.loader.epoch} epochs: {where}")
+        return _train(options, ranks, stop)
+
+
+def _train(options: argparse.Namespace, ranks: Ranks, stop: Stop) -> int:
+    """A function of its own, so that the model is gone when `joined` leaves the other ranks."""
+    try:
+        run = Run(options, ranks)
+        run.work(stop)
+    except UNUSABLE as error:
+        return _failed(error, 2)
+    except (ExtentError, StorageError, OSError) as error:
+        return _failed(error, 3)
+    except NotFiniteError as error:
+        return _failed(error, 1)
+    where = options.output / checkpoint.CHECKPOINT_NAME
+    if stop.signal:
+        run.say(f"stopped after step {run.taken}: {where}; the same command goes on")
+        return 128 + stop.signal
+    if ranks.first:
+        print(f"{run.taken} steps, {run.loader.epoch} epochs: {where}")
     return 0
 
 

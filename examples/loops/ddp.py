@@ -5,6 +5,8 @@ Another number of processes may go on with a checkpoint: what is left of its epo
 
 from __future__ import annotations
 
+import argparse
+
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
@@ -15,6 +17,11 @@ from examples.loops.task import batches, begin, options
 def main() -> None:
     given = options("ddp")
     dist.init_process_group("gloo")
+    train(given)  # its model is gone before the group, whose threads the model would wait for for ever
+    dist.destroy_process_group()
+
+
+def train(given: argparse.Namespace) -> None:
     loader, module = begin(given)  # rank and number of ranks are those of the process group
     model = DistributedDataParallel(module)
     optimizer = torch.optim.AdamW(model.parameters())
@@ -31,7 +38,6 @@ def main() -> None:
     if dist.get_rank() == 0:  # the loader's state is the same on every rank
         state = {"model": module.state_dict(), "optimizer": optimizer.state_dict()}
         torch.save({**state, "loader": loader.state_dict()}, path)
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":

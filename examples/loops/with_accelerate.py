@@ -26,6 +26,7 @@ def main() -> None:
         accelerator.backward(model(batch.to(accelerator.device)))
         optimizer.step()
     accelerator.save_state(folder)
+    model, optimizer = accelerator.free_memory(model, optimizer)  # before the group: see ddp.py
     accelerator.end_training()
 
 

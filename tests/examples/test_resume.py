@@ -17,26 +17,53 @@ STEPS = 24
 PATIENCE = 600  # seconds a process
 
 
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+LEAVES = """
+import gc, sys
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+from examples.favor import train
+
+def leave(group=None, destroy=dist.destroy_process_group):
+    print("models left:", sum(isinstance(each, DistributedDataParallel) for each in gc.get_objects()))
+    destroy(group)
+
+dist.destroy_process_group = leave
+sys.exit(train.main())
+"""
+
+
 def command(arguments, output, ranks):
-    python = [sys.executable, "-m"]
-    if ranks > 1:
-        python += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks), "-m"]
+    python = [*TORCHRUN, str(ranks), "-m"] if ranks > 1 else [sys.executable, "-m"]
     options = ["--epochs", str(STEPS * 2 // 6), "--accumulate", "1", "--held-out-answers", "0"]
     # dropout is on: its numbers must come back as well
     options += ["--batch-size", str(2 // ranks), "--checkpoint-every", "5", "--output", str(output)]
     return [*python, "examples.favor.train", *arguments, *options]
 
 
-def start(arguments, output, ranks):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command(arguments, output, ranks),
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def start():
+    """Starts a training; what still runs at the test's end, it and its ranks, is killed."""
+    started = []
+
+    def begin(arguments, output, ranks):
+        process = subprocess.Popen(
+            command(arguments, output, ranks),
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            for pid in (*children(process.pid), process.pid):
+                os.kill(pid, signal.SIGKILL)
+            process.wait()
 
 
 def lines(output):
@@ -74,7 +101,7 @@ def kill_at(process, output, step, number, ranks):
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_killed_and_resumed_is_never_stopped(arguments, tmp_path, ranks):
+def test_killed_and_resumed_is_never_stopped(start, arguments, tmp_path, ranks):
     unstopped, killed = tmp_path / "unstopped", tmp_path / "killed"
     first = start(arguments, unstopped, ranks)
     _, said = first.communicate(timeout=PATIENCE)
@@ -101,7 +128,7 @@ def test_killed_and_resumed_is_never_stopped(arguments, tmp_path, ranks):
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_ctrl_c_is_a_line_and_a_checkpoint(arguments, tmp_path):
+def test_ctrl_c_is_a_line_and_a_checkpoint(start, arguments, tmp_path):
     process = start(arguments, tmp_path / "run", 1)
     said = kill_at(process, tmp_path / "run", 3, signal.SIGINT, 1)
     assert process.returncode == 130
@@ -110,3 +137,20 @@ def test_ctrl_c_is_a_line_and_a_checkpoint(arguments, tmp_path):
     assert steps == list(range(1, len(steps) + 1))
     saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["state"]["steps"]
     assert saved == steps[-1]
+
+
+def test_no_model_outlives_the_group_of_ranks(arguments, tmp_path):
+    """torch's Reducer would be the group's last holder, and wait for threads that wait for it."""
+    script = tmp_path / "leaves.py"
+    script.write_text(LEAVES)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*TORCHRUN, "2", str(script), *arguments, "--epochs", "1"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("models left: 0") == 2

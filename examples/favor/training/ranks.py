@@ -35,7 +35,11 @@ class Ranks:
 
 @contextmanager
 def joined(device: str) -> Iterator[Ranks]:
-    """This process among those that torchrun started; alone where it did not."""
+    """This process among those that torchrun started; alone where it did not.
+
+    No DistributedDataParallel may outlive it: torch's Reducer holds the group too, and as its last holder it
+    joins Gloo's threads under the GIL, for which one of them may wait to drop a tensor (torch 2.11).
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Ranks(device=torch.device(device))
