@@ -191,7 +191,7 @@ def strip(frames: Mapping[int, bytes], steps: int, height: int = 96) -> bytes:
 
 def _thumbnail(jpeg: bytes) -> str:
     kept = Image.open(io.BytesIO(jpeg))
-    kept.draft("RGB", (2 * STEP_WIDTH, 2 * STEP_WIDTH))  # it may be as large as the film's
+    kept.draft("RGB", (2 * STEP_WIDTH, 2 * STEP_WIDTH * kept.height // kept.width))  # of the film's size
     picture = kept.convert("RGB")
     picture.thumbnail((STEP_WIDTH, 4 * STEP_WIDTH))
     stream = io.BytesIO()

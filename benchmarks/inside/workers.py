@@ -32,7 +32,7 @@ def by_zygote() -> int:
     """One worker: forked, asked, answered; its process id."""
     import pickle
 
-    pid, connection = ZYGOTE.fork(DEFAULT, ())
+    pid, connection = ZYGOTE.fork(DEFAULT, (), to_probe=True)
     with open(NO_MEDIUM, "rb", buffering=0) as file:  # noqa: PTH123
         wire.send_files(connection, [file.fileno()])
     wire.send(connection, {"kind": "job"}, [pickle.dumps(Work(ProbeJob(NO_MEDIUM), DEFAULT, 1))])

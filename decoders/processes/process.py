@@ -145,7 +145,7 @@ class WorkerProcess:
         self._jobs += 1
         if self._connection is None:
             decoder = job.decoder if isinstance(job, DecodeJob) else "pyav"
-            self.pid, self._connection = ZYGOTE.fork(self.limits, modules)
+            self.pid, self._connection = ZYGOTE.fork(self.limits, modules, to_probe=isinstance(job, ProbeJob))
             self._decoder, self._modules, self._isolated = decoder, modules, False
         return self._connection
 
@@ -209,7 +209,7 @@ def _modules(job: DecodeJob) -> frozenset[str]:
     functions = [_unwrapped(transform) for transform in job.transforms.values()]
     modules = {getattr(function, "__module__", None) or type(function).__module__ for function in functions}
     decoder = {"decord"} if job.decoder == "decord" else set()
-    return frozenset(modules.union(PRELOAD_TO_DECODE, decoder) - {"__main__"})
+    return frozenset(modules.union(PRELOAD_TO_DECODE if job.resampled else (), decoder) - {"__main__"})
 
 
 def _unwrapped(function: Any) -> Any:

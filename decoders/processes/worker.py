@@ -44,6 +44,7 @@ class DecodeJob:
         gpu: that the decoder nvdec runs on.
         audio_track: decoders/timeline/choice.py.
         first_channel: of the sound, instead of all channels mixed.
+        resampled: its sound may be at another rate than 16 kHz; without, the worker does without torch.
     """
 
     path: str
@@ -54,6 +55,7 @@ class DecodeJob:
     audio_track: str = ""
     first_channel: bool = False
     is_image: bool = False
+    resampled: bool = True
 
     @property
     def grids(self) -> list[Grid]:

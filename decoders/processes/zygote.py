@@ -58,18 +58,21 @@ class Zygote:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    def start(self) -> None:
-        """Begin its imports now: whoever forks first waits that much less."""
+    def start(self, resampling: bool = True) -> None:
+        """Begin its imports now, torch's too if sound will be resampled: whoever forks first waits that much
+        less."""
         with self._lock, contextlib.suppress(OSError):  # `fork` tries again, and says so
-            self._running()
+            self._running(resampling)
 
     def forget(self) -> None:
         """In a forked copy of the parent: the zygote is the original's."""
         self._lock = threading.Lock()
         self._process = self._control = None
 
-    def fork(self, limits: Limits, modules: Iterable[str]) -> tuple[int, socket.socket]:
-        """A new worker: its process id, and the connection to it.
+    def fork(
+        self, limits: Limits, modules: Iterable[str], to_probe: bool = False
+    ) -> tuple[int, socket.socket]:
+        """A new worker: its process id, and the connection to it. While it probes, torch is imported.
 
         Raises:
             OSError: no process can be started.
@@ -77,8 +80,8 @@ class Zygote:
         here, there = socket.socketpair()
         with there, contextlib.ExitStack() as unless_all_goes_well:
             unless_all_goes_well.callback(here.close)
-            header = {"do": "fork", "limits": asdict(limits), "modules": sorted(modules)}
-            answer = self._ask(header, there)
+            asked = {"limits": asdict(limits), "modules": sorted(modules), "to_probe": to_probe}
+            answer = self._ask({"do": "fork", **asked}, there)
             if "errno" in answer:
                 raise OSError(answer["errno"], os.strerror(answer["errno"]))
             unless_all_goes_well.pop_all()
@@ -109,7 +112,7 @@ class Zygote:
                         raise OSError("the process that decoders are forked from does not start") from error
         raise AssertionError
 
-    def _running(self) -> socket.socket:
+    def _running(self, resampling: bool = False) -> socket.socket:
         if self._control is None:
             ours, theirs = socket.socketpair()
             with theirs:
@@ -118,7 +121,7 @@ class Zygote:
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                     "OMP_NUM_THREADS": "1",
                 }
-                command = f"from decoders.processes.zygote import main; main({theirs.fileno()})"
+                command = f"from decoders.processes.zygote import main; main({theirs.fileno()}, {resampling})"
                 self._process = subprocess.Popen(  # noqa: S603
                     [sys.executable, "-c", command],
                     stdin=subprocess.DEVNULL,
@@ -137,13 +140,13 @@ class Zygote:
         self._control = self._process = None
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, resampling: bool) -> None:
     """Serve fork and kill requests until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     for module in PRELOAD:
         importlib.import_module(module)
     control = socket.socket(fileno=descriptor)
-    if not select.select([control], [], [], 0)[0]:  # started ahead of the first request
+    if resampling and not select.select([control], [], [], 0)[0]:  # started ahead of the first request
         _preload_to_decode()
     children: set[int] = set()
     with contextlib.suppress(EOFError, OSError):
@@ -155,24 +158,30 @@ def main(descriptor: int) -> None:
             if header["do"] == "kill":
                 wire.send(control, _reap(header["pid"], children))
                 continue
-            for module in header["modules"]:
-                with contextlib.suppress(Exception):  # the worker meets it, and says so
-                    importlib.import_module(module)
-            try:
-                pid = os.fork()
-            except OSError as error:
-                os.close(descriptors[0])
-                wire.send(control, {"errno": error.errno})
-                continue
-            if not pid:
-                control.close()
-                _work(descriptors[0], Limits(**header["limits"]))
-            os.close(descriptors[0])
-            children.add(pid)
-            wire.send(control, {"pid": pid})
-            _preload_to_decode()  # after the answer: the first worker probes
+            wire.send(control, _fork(header, descriptors[0], control, children))
+            if header["to_probe"]:
+                _preload_to_decode()
     for pid in children:
         os.kill(pid, signal.SIGKILL)
+
+
+def _fork(
+    header: dict[str, Any], descriptor: int, control: socket.socket, children: set[int]
+) -> dict[str, Any]:
+    for module in header["modules"]:
+        with contextlib.suppress(Exception):  # the worker meets it, and says so
+            importlib.import_module(module)
+    try:
+        pid = os.fork()
+    except OSError as error:
+        os.close(descriptor)
+        return {"errno": error.errno}
+    if not pid:
+        control.close()
+        _work(descriptor, Limits(**header["limits"]))
+    os.close(descriptor)
+    children.add(pid)
+    return {"pid": pid}
 
 
 def _preload_to_decode() -> None:

@@ -104,6 +104,8 @@ class SpanWaveform:
 
     def _resample(self, native: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The outputs from the end of the first margin on."""
+        if self.rate == SAMPLE_RATE:
+            return native[self._margin :]
         if self._out_period * self._native_period > LARGEST_KERNEL:
             return interpolate(native, self._margin, self._chunk_out, self.rate)
         from decoders.streams.resampling import resample

@@ -103,7 +103,8 @@ class Looker:
             file.write(flac)
             file.flush()
             grid = Grid(Span(0, row["end_ns"] - row["start_ns"]))
-            decoded = self._decode(file.name, ClipRequest(grid, frames=False, audio=True), image=False)
+            job = DecodeJob(file.name, (ClipRequest(grid, frames=False, audio=True),), resampled=False)
+            [decoded] = self._pool.submit(job)
         return None if decoded.audio is None else decoded.audio.waveform.copy()
 
     def _from_source(self, row: Row, modalities: Sequence[str]) -> DecodedClip | str:
@@ -119,13 +120,17 @@ class Looker:
         try:
             with reading(uri) as copy:
                 if copy.sha256() == digest:
-                    return self._decode(str(Path(copy.path).absolute()), request, image)
+                    job = DecodeJob(
+                        str(Path(copy.path).absolute()),
+                        (request,),
+                        {"thumbnail": thumbnail},
+                        audio_track=self._track,
+                        is_image=image,
+                        resampled=request.audio,
+                    )
+                    [decoded] = self._pool.submit(job)
+                    return decoded
                 why = "has other bytes now than when it was built"
         except MediaError as error:
             why = f"cannot be had here ({error})"
         return f"{uri} {why}: no {' and no '.join(modalities)} of it is shown."
-
-    def _decode(self, path: str, request: ClipRequest, image: bool) -> DecodedClip:
-        job = DecodeJob(path, (request,), {"thumbnail": thumbnail}, audio_track=self._track, is_image=image)
-        [decoded] = self._pool.submit(job)
-        return decoded

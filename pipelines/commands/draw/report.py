@@ -68,8 +68,9 @@ def report(
     output: str, target: Path, samples: int = SAMPLES, where: str | None = None, keys: Sequence[str] = ()
 ) -> int:
     """Writes the page; its bytes. Raises as `run` does."""
-    ZYGOTE.start()  # its imports beside the reading of the tables
-    state, index = corpus_of(output)
+    state = state_of(output)
+    ZYGOTE.start(resampling="audio" not in state.options["keep"])  # its imports beside the reading of tables
+    index = index_of(output)
     ledger = pq.read_table(
         pa.BufferReader(files.read_bytes(files.join(output, LEDGER_NAME))), columns=_LEDGER
     )
@@ -85,8 +86,8 @@ def report(
     return len(content)
 
 
-def corpus_of(output: str) -> tuple[State, pa.Table]:
-    """The present state and its index.
+def state_of(output: str) -> State:
+    """The present one, which the index at the root is of.
 
     Raises:
         UsageError: no corpus, or one of version 1.
@@ -99,8 +100,12 @@ def corpus_of(output: str) -> tuple[State, pa.Table]:
     if state is None:
         raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
     ensure_derived(output, state)
-    index = pq.read_table(pa.BufferReader(files.read_bytes(files.join(output, INDEX_NAME))))
-    return state, index
+    return state
+
+
+def index_of(output: str) -> pa.Table:
+    """All its rows."""
+    return pq.read_table(pa.BufferReader(files.read_bytes(files.join(output, INDEX_NAME))))
 
 
 def sheets_of(output: str, state: State, index: pa.Table, rows: Sequence[int]) -> list[Sheet]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipelines.commands.draw.inline import inline
 from pipelines.commands.draw.looking import Looked, Looker
-from pipelines.commands.draw.report import corpus_of
+from pipelines.commands.draw.report import index_of, state_of
 from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("key", metavar="KEY", help="of the index, or the id of a row")
     parser.add_argument("--output", metavar="FILE.png", help="where the strip of frames goes (KEY.png, here)")
     arguments, output = parse_of_corpus(parser, argv)
-    state, index = corpus_of(output)
+    state, index = state_of(output), index_of(output)
     for name in ("key", "id"):
         found = index.filter(pc.equal(index[name], arguments.key))
         if len(found):

@@ -129,12 +129,12 @@ from decoders.processes.zygote import main
 here, there = socket.socketpair()
 for _ in range(2):
     socket.send_fds(here, [b"f"], [there.fileno()])
-    wire.send(here, {"do": "fork", "limits": asdict(DEFAULT), "modules": []})
+    wire.send(here, {"do": "fork", "limits": asdict(DEFAULT), "modules": [], "to_probe": False})
 if not os.fork():
     here.close()
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     os.setuid(os.getuid() or 65534)  # root may have any number of processes
-    main(there.detach())
+    main(there.detach(), False)
 there.close()
 print(*[os.strerror(wire.receive(here)[0]["errno"]) for _ in range(2)], sep=", ")
 """
@@ -142,7 +142,8 @@ print(*[os.strerror(wire.receive(here)[0]["errno"]) for _ in range(2)], sep=", "
 
 def test_the_process_that_forks_says_why_it_cannot_and_lives_on() -> None:
     """It had ended, with all that it had imported."""
-    ended = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", FORK]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert ended.stdout.strip() == ", ".join(2 * ["Resource temporarily unavailable"]), ended.stderr
 
 

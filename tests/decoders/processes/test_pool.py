@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import wave
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from decoders.processes import pool as pool_module
 from decoders.processes import process as process_module
 from decoders.processes.pool import DecoderPool
 from decoders.processes.worker import DecodeJob
+from decoders.processes.zygote import Zygote
 from schemas.grid import SECOND_NS, Grid, Span, cut
 from schemas.media import ClipRequest, DecodedClip, FrameTransform
 from schemas.reasons import MediaError, Reason
@@ -54,6 +56,28 @@ def test_what_a_worker_sends_is_what_was_decoded(pool: DecoderPool, video: str) 
     for expected, found in zip(here, there, strict=True):
         assert_equal(expected, found)
     assert pool.probe(video) == probe(video)
+
+
+def test_sound_that_needs_no_resampling_needs_no_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kept.wav"
+    said = np.random.default_rng(0).integers(-9000, 9000, 3 * 16_000).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(said.tobytes())
+    monkeypatch.setattr(process_module, "ZYGOTE", zygote := Zygote())
+    request = ClipRequest(Grid(Span(0, 3 * SECOND_NS)), frames=False, audio=True)
+    with DecoderPool(1, LIMITS) as pool:
+        [clip] = pool.submit(DecodeJob(str(path), (request,), resampled=False))
+        assert zygote._process is not None
+        assert "libtorch" not in Path(f"/proc/{zygote._process.pid}/maps").read_text()
+        [again] = pool.submit(DecodeJob(str(path), (request,)))
+        assert "libtorch" in Path(f"/proc/{zygote._process.pid}/maps").read_text()
+    zygote._stop()
+    for found in (clip, again):
+        assert found.audio is not None
+        assert np.array_equal(found.audio.waveform, said / np.float32(32768))
 
 
 def assert_equal(expected: DecodedClip, found: DecodedClip) -> None:
