@@ -79,7 +79,8 @@ def _run(
 
     os.environ.update(environ)
     _remember_views()
-    ZYGOTE.start = lambda: None  # type: ignore[method-assign]  # it starts when something is to be decoded
+    # It starts when something is to be decoded.
+    ZYGOTE.start = lambda resampling=True: None  # type: ignore[method-assign]
     answer.send(function(*arguments))
     os._exit(0)  # as favor-data itself does
 
