@@ -52,7 +52,7 @@ def folder(media: Path, tmp_path: Path) -> Path:
 
 
 def no_fork(patch: pytest.MonkeyPatch) -> None:
-    def fork(*arguments: Any) -> Any:
+    def fork(*arguments: Any, **named: Any) -> Any:
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     patch.setattr(pool_module, "PAUSES_S", (0.0,))
