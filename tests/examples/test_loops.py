@@ -3,7 +3,6 @@
 They run in forks of this process, which imports the frameworks once, under the variables that torchrun sets.
 """
 
-import gc
 import importlib
 import json
 import multiprocessing
@@ -16,8 +15,8 @@ from itertools import chain
 import pytest
 import torch
 import torch.distributed as dist
-from torch.nn.parallel import DistributedDataParallel
 
+from tests.examples.parting import leave
 from tests.loaders.conftest import Row, write_corpus
 
 ALONE = ["plain", "with_lightning", "with_accelerate", "with_trainer"]
@@ -73,12 +72,6 @@ def _main(name, arguments, rank, world, port):
         importlib.import_module(f"examples.loops.{name}").main()
     except SystemExit as error:  # Lightning's, after the KeyboardInterrupt of --steps
         assert name == "with_lightning", error  # noqa: PT017
-
-
-def leave(group=None, destroy=dist.destroy_process_group):
-    """A model that outlives the group waits, about once in thirty times, for ever for Gloo's threads."""
-    assert not any(isinstance(each, DistributedDataParallel) for each in gc.get_objects())
-    destroy(group)
 
 
 @pytest.fixture(scope="module")

@@ -19,15 +19,10 @@ PATIENCE = 600  # seconds a process
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
 LEAVES = """
-import gc, sys
+import sys
 import torch.distributed as dist
-from torch.nn.parallel import DistributedDataParallel
 from examples.favor import train
-
-def leave(group=None, destroy=dist.destroy_process_group):
-    print("models left:", sum(isinstance(each, DistributedDataParallel) for each in gc.get_objects()))
-    destroy(group)
-
+from tests.examples.parting import leave
 dist.destroy_process_group = leave
 sys.exit(train.main())
 """
@@ -140,7 +135,6 @@ def test_ctrl_c_is_a_line_and_a_checkpoint(start, arguments, tmp_path):
 
 
 def test_no_model_outlives_the_group_of_ranks(arguments, tmp_path):
-    """torch's Reducer would be the group's last holder, and wait for threads that wait for it."""
     script = tmp_path / "leaves.py"
     script.write_text(LEAVES)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
