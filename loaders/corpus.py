@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from loaders.cache import LocalCache
 from loaders.memory import empty
 from loaders.opening import CorpusError, columns_of, open_table, passing
-from loaders.places import PIECE_BYTES, Layers, Place, joined
+from loaders.places import PIECE_BYTES, Layers, Place, Texts, joined
 from loaders.storage import Bytes, Storage
 from schemas.corpus import CORPUS_NAME, Column
 from schemas.features import Rate
@@ -120,7 +120,7 @@ class Corpus:
         return {name: rate for name, column in columns.items() if (rate := Rate.of(column.options))}
 
     def key(self, row: int) -> str:
-        return str(self._keys[row])
+        return self._key_texts[row]
 
     def sha256(self, row: int) -> str:
         """Hex, of the bytes at the row's place."""
@@ -253,6 +253,10 @@ class Corpus:
     @cached_property
     def _keys(self) -> pa.Array:
         return self.table["key"].combine_chunks()
+
+    @cached_property
+    def _key_texts(self) -> Texts:
+        return Texts(self._keys)
 
     @cached_property
     def _sha256(self) -> pa.Array:

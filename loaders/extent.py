@@ -16,6 +16,7 @@ from loaders.storage import Bytes
 
 _BLOCK = 512
 _HEADER = Struct("100s 24x 12s 12x 8s c 100x 5s 83x 155s 12x")  # name, size, checksum, type, magic, prefix
+_NO_MEMBER = "no tar member where the index says a sample begins"
 _NPY = Struct("<6s B x I")  # magic, version, length of the header (of 16 bits in version 1)
 _NPY_HEADER_LIMIT = 65536
 
@@ -33,8 +34,8 @@ def members(extent: Bytes) -> dict[str, memoryview]:
     found = {}
     data, position, end = extent.data, 0, len(extent)
     while position < end:
+        name, size = _header(data, position)
         start = position + _BLOCK
-        name, size = _header(data[position:start])
         if start + size > end:
             raise ExtentError(f"member {name!r} reaches past the sample's bytes")
         found[name] = data[start : start + size]
@@ -42,19 +43,26 @@ def members(extent: Bytes) -> dict[str, memoryview]:
     return found
 
 
-def _header(header: memoryview) -> tuple[str, int]:
-    fields = _HEADER.unpack(header) if len(header) == _BLOCK else None
-    if not fields or fields[4] != b"ustar" or fields[3] not in b"0\0":
-        raise ExtentError("no tar member where the index says a sample begins")
-    name, size, checksum, _, _, prefix = fields
-    # Adler-32's low half is 1 + the sum of the bytes, modulo 65521; the checksum counts as eight spaces.
-    total = (adler32(header[156:], adler32(header[:148])) & 0xFFFF) - 1 + 8 * 0x20
-    if (_octal(checksum) - total) % 65521:
+def _header(data: memoryview, position: int) -> tuple[str, int]:
+    if len(data) - position < _BLOCK:
+        raise ExtentError(_NO_MEMBER)
+    name, size, checksum, kind, magic, prefix = _HEADER.unpack_from(data, position)
+    if magic != b"ustar" or kind not in b"0\0":
+        raise ExtentError(_NO_MEMBER)
+    # Adler-32's low half is 1 + the sum of the bytes, modulo 65521.
+    total = (adler32(data[position : position + _BLOCK]) & 0xFFFF) - 1
+    if (_sum(checksum) - total) % 65521:
         raise ExtentError("a tar header's checksum is wrong")
     # Members of 8 GiB and more have their size in base 256 (GNU, POSIX.1-2001).
     length = int.from_bytes(size[1:], "big") if size[0] & 0x80 else _octal(size)
     name = name.rstrip(b"\0")
     return (prefix.rstrip(b"\0") + b"/" + name if prefix[0] else name).decode(), length
+
+
+@lru_cache(maxsize=1 << 14)
+def _sum(checksum: bytes) -> int:
+    """Of a header's bytes: its checksum counts itself as eight spaces."""
+    return _octal(checksum) - 8 * 0x20 + sum(checksum)
 
 
 @lru_cache(maxsize=1 << 14)

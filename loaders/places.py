@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -36,7 +35,7 @@ class Layer(NamedTuple):
 class Layers:
     """A column of lists of structs (schemas.rows: `columns`, `features`), row by row.
 
-    Numbers as arrays, names and shards as numbers of few texts: to make Python objects of a whole row
+    Numbers as memory, names and shards as numbers of few texts: to make Python objects of a whole row
     takes Arrow 20 µs and more, of one text nearly one.
     """
 
@@ -44,49 +43,62 @@ class Layers:
         column = lists.combine_chunks()
         column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
         parts = column.values
-        self._ends = np.asarray(column.offsets)
+        self._ends = np.asarray(column.offsets).data
         known = {parts.type.field(place).name for place in range(parts.type.num_fields)}
         self._columns, self._column_names = _coded(pc.struct_field(parts, "column"))
         self._shards, self._shard_names = (
             _coded(pc.struct_field(parts, "shard"))
             if "shard" in known
-            else (np.zeros(len(parts), np.int32), [""])
+            else (np.zeros(len(parts), np.int32).data, [""])
         )
-        self._sha256s = pc.struct_field(parts, "sha256") if "sha256" in known else None
-        self._offsets, self._sizes = (np.asarray(pc.struct_field(parts, name)) for name in ("offset", "size"))
+        self._sha256s = Texts(pc.struct_field(parts, "sha256")) if "sha256" in known else None
+        self._offsets, self._sizes = (
+            np.asarray(pc.struct_field(parts, name)).data for name in ("offset", "size")
+        )
 
     def of(self, row: int) -> list[Layer]:
         """In the column's order."""
         return [
             Layer(
-                self._column_names[self._columns.item(at)],
-                Place(self._shard_names[self._shards.item(at)], self._offsets.item(at), self._sizes.item(at)),
+                self._column_names[self._columns[at]],
+                Place(self._shard_names[self._shards[at]], self._offsets[at], self._sizes[at]),
             )
-            for at in self._parts(row)
+            for at in range(self._ends[row], self._ends[row + 1])
         ]
 
     def places(self, row: int) -> list[Place]:
         """Of those that have any bytes."""
         names, shards, offsets, sizes = self._shard_names, self._shards, self._offsets, self._sizes
         return [
-            Place(names[shards.item(at)], offsets.item(at), size)
-            for at in self._parts(row)
-            if (size := sizes.item(at))
+            Place(names[shards[at]], offsets[at], size)
+            for at in range(self._ends[row], self._ends[row + 1])
+            if (size := sizes[at])
         ]
 
     def sha256s(self, row: int) -> list[str]:
         """Hex, of those that have any bytes."""
         assert self._sha256s is not None
-        return [self._sha256s[at].as_py() for at in self._parts(row) if self._sizes.item(at)]
-
-    def _parts(self, row: int) -> range:
-        return range(self._ends.item(row), self._ends.item(row + 1))
+        return [self._sha256s[at] for at in range(self._ends[row], self._ends[row + 1]) if self._sizes[at]]
 
 
-def _coded(texts: pa.Array) -> tuple[npt.NDArray[np.int32], list[str]]:
-    """Number of each text, and the texts."""
+class Texts:
+    """A column of texts, none null, read where it lies: Arrow's own scalars take as long as a small read."""
+
+    def __init__(self, texts: pa.Array) -> None:
+        self._first = texts.offset
+        _, ends, content = texts.buffers()
+        self._ends = memoryview(ends or b"").cast("q" if pa.types.is_large_string(texts.type) else "i")
+        self._bytes = memoryview(content or b"")
+
+    def __getitem__(self, row: int) -> str:
+        at = self._first + row
+        return str(self._bytes[self._ends[at] : self._ends[at + 1]], "utf-8")
+
+
+def _coded(texts: pa.Array) -> tuple[memoryview, list[str]]:
+    """Number of each text (int32), and the texts."""
     coded = texts.dictionary_encode()
-    return np.asarray(coded.indices), coded.dictionary.to_pylist()
+    return np.asarray(coded.indices).data, coded.dictionary.to_pylist()
 
 
 def joined(places: Iterable[Place], whole: bool = False) -> Iterator[Place]:

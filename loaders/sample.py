@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic_core import from_json
 
@@ -19,6 +18,7 @@ from schemas.sample import questions_of
 Conversation = Sequence[Mapping[str, str]]
 _ARRAY = ".npy"
 _SCALE = f".{SCALE}".removesuffix(_ARRAY)
+_ASKED = (Treatment.MATCH, Treatment.MISMATCH)  # then an item's conversation is a question's number
 
 
 @dataclass(repr=False)  # frozen, it would cost 2 µs a sample to make
@@ -87,32 +87,37 @@ def decode(
     if "json" not in content:
         raise ExtentError(_others(found))
     record = _record(content.pop("json"))
-    features = {
-        column: _feature(arrays, column)
-        for column in sorted(arrays)
-        if (columns is None or column in columns) and not column.endswith(_SCALE)
-    }
     conversations, metadata = _annotations(record, content)
-    asked = item.treatment in (Treatment.MATCH, Treatment.MISMATCH)  # then the number is a question's
-    drawn = None if item.conversation is None or asked else conversations[item.conversation]
-    features = {column: _answering(value, conversations, drawn) for column, value in features.items()}
+    drawn = None
+    if item.conversation is not None and item.treatment not in _ASKED:
+        drawn = conversations[item.conversation]
+    features = {}
+    for column in sorted(arrays):
+        if (columns is None or column in columns) and not column.endswith(_SCALE):
+            feature = _feature(arrays, column)
+            features[column] = feature if feature.ndim < 4 else _answering(feature, conversations, drawn)
     return TrainingSample(
-        key=key,
-        id=record["id"],
-        steps=record["steps"],
-        span_ns=tuple(record["span_ns"]),
-        features=features,
-        audio_mask=torch.from_numpy(np.array(record["audio_mask"], np.bool_)),
-        visual_mask=torch.from_numpy(np.array(record["visual_mask"], np.bool_)),
-        frame_times=record["frame_times"],
-        conversations=conversations,
-        metadata=metadata,
-        media=record["media"],
-        conversation=drawn,
-        fill=item.fill,
-        treatment=item.treatment,
-        files={name: data.tobytes() for name, data in content.items()},
+        key,
+        record["id"],
+        record["steps"],
+        tuple(record["span_ns"]),
+        features,
+        _mask(record["audio_mask"]),
+        _mask(record["visual_mask"]),
+        record["frame_times"],
+        conversations,
+        metadata,
+        record["media"],
+        drawn,
+        {name: data.tobytes() for name, data in content.items()} if content else {},
+        item.fill,
+        item.treatment,
     )
+
+
+def _mask(bits: Sequence[int]) -> torch.Tensor:
+    """bool [steps], of zeros and ones."""
+    return torch.frombuffer(bytearray(bits), dtype=torch.bool)
 
 
 def _others(found: Mapping[str, memoryview]) -> str:

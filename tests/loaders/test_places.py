@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from loaders.places import Layer, Layers, Place, joined
+from loaders.places import Layer, Layers, Place, Texts, joined
 from schemas.rows import INDEX
 
 EXTENT = {"sha256": "ab", "content": "cd"}
@@ -97,3 +97,13 @@ def test_of_one_column_small_gaps_are_read_too() -> None:
         Place("shards/0.tar", 2048, 1024),
     ]
     assert list(joined(places, whole=True))[2:] == [Place("shards/0.tar", 0, 3072)]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_texts_are_those_of_the_column(kind: pa.DataType) -> None:
+    words = ["", "a", "käse", "", "日本語", "z" * 1000]
+    column = pa.array(words, kind)
+    assert [Texts(column)[row] for row in range(len(words))] == words
+    assert [Texts(column.slice(2, 3))[row] for row in range(3)] == words[2:5]
+    assert Texts(pa.array([""], kind))[0] == ""
+    Texts(pa.array([], kind))
