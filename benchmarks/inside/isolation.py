@@ -1,10 +1,10 @@
 """What it costs to keep decoders from everything but decoding.
 
-    python -m benchmarks.inside.isolation [FILE…]
+    python -m benchmarks.inside.isolation [FILE…] [--write docs/security.md]
 
-Two pools in processes of their own, one with isolation and one without, decode the same files in turns;
-CPU seconds of each worker and its parent. Without FILE: a minute of H.264 with sound, made here, and twenty
-clips of three seconds.
+Two pools in processes of their own, one with isolation and one without, decode the same files in turns, now
+the one first and now the other; CPU seconds of each worker and its parent, compared turn by turn. Without
+FILE: a minute of H.264 with sound, made here, and twenty clips of three seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.flashes import ffmpeg
-from benchmarks.lines import Line
+from benchmarks.lines import Line, write_into
 from benchmarks.progress import told
 from decoders.processes.isolation import SWITCH
 from decoders.processes.pool import DecoderPool
@@ -30,6 +30,10 @@ from decoders.processes.worker import DecodeJob
 from schemas.grid import SECOND_NS, Grid, cut
 from schemas.media import ClipRequest
 
+BEGIN, END = (
+    "<!-- isolation: python -m benchmarks.inside.isolation --write docs/security.md -->",
+    "<!-- end -->",
+)
 DECODERS = ("pyav", "decord")
 
 
@@ -77,8 +81,8 @@ def _seconds(pool: DecoderPool) -> float:
     return spent
 
 
-def compare(decoder: str, paths: list[Path], rounds: int) -> tuple[float, float]:
-    """Medians of CPU seconds, with and without."""
+def compare(name: str, decoder: str, paths: list[Path], rounds: int) -> Line:
+    """Median of the turns' ratios of CPU seconds, with over without."""
     command = [sys.executable, "-m", "benchmarks.inside.isolation", "--serve", decoder]
     children = [
         subprocess.Popen(
@@ -87,42 +91,54 @@ def compare(decoder: str, paths: list[Path], rounds: int) -> tuple[float, float]
         )
         for switch in ("on", "off")
     ]  # fmt: skip
-    spent: list[list[float]] = [[], []]
+    spent: list[tuple[float, float]] = []
     for turn in told(f"{decoder}, {len(paths)} files, turn", range(rounds + 1)):
-        for which, child in enumerate(children):
-            assert child.stdin
-            assert child.stdout
-            child.stdin.write("\t".join(map(str, paths)) + "\n")
-            child.stdin.flush()
-            seconds, level = child.stdout.readline().split(maxsplit=1)
-            assert (level.strip() != "off") == (not which), "isolation is not what it was asked to be"
-            if turn:  # the first one starts the processes
-                spent[which].append(float(seconds))
+        seconds = {which: _turn(children[which], paths, not which) for which in (turn % 2, 1 - turn % 2)}
+        if turn:  # the first one starts the processes
+            spent.append((seconds[0], seconds[1]))
     for child in children:
         child.communicate()
-    return statistics.median(spent[0]), statistics.median(spent[1])
+    ratios = [on / off for on, off in spent]
+    first, middle, third = statistics.quantiles(ratios, n=4)
+    on, off = (statistics.median(column) for column in zip(*spent, strict=True))
+    return Line(name, middle, f"half of the turns {first:.3f} to {third:.3f}; {on:.2f} s / {off:.2f} s")
+
+
+def _turn(child: subprocess.Popen[str], paths: list[Path], isolated: bool) -> float:
+    """CPU seconds."""
+    assert child.stdin
+    assert child.stdout
+    child.stdin.write("\t".join(map(str, paths)) + "\n")
+    child.stdin.flush()
+    seconds, level = child.stdout.readline().split(maxsplit=1)
+    assert (level.strip() != "off") == isolated, "isolation is not what it was asked to be"
+    return float(seconds)
 
 
 def main() -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--decoder", choices=DECODERS, action="append")
+    parser.add_argument("--write", type=Path, help="the page whose table it is")
     parser.add_argument("--serve", choices=DECODERS)
     arguments = parser.parse_args()
     if arguments.serve:
         serve(arguments.serve)
         return
+    lines = []
     with tempfile.TemporaryDirectory() as folder:
         for decoder in arguments.decoder or DECODERS:
             made = {} if arguments.files else media(Path(folder, decoder), decoder)
             for name, paths in {**made, **({"the given files": arguments.files} if not made else {})}.items():
-                print(
-                    Line.ratio(
-                        f"{decoder}, {name}: with / without", *compare(decoder, paths, arguments.rounds)
-                    )
-                )
+                lines.append(compare(f"{decoder}, {name}", decoder, paths, arguments.rounds))
+                print(lines[-1], flush=True)
+    rows = [f"| {line.name} | {line.value:.3f} | {line.how} |" for line in lines]
+    table = "\n".join(["| what | with / without | |", "|---|---:|---|", *rows])
+    write_into(arguments.write, BEGIN, END, f"\n\n{table}\n\n")
 
 
 if __name__ == "__main__":
