@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from benchmarks.remembered import remember
+
 PRELOAD = (
     "pipelines.build_corpus",
     "pipelines.commands.make.build",
@@ -57,28 +59,13 @@ def start(function: Callable[..., Any], *arguments: Any, environ: Mapping[str, s
     return Started(process, here)
 
 
-def _remember_views() -> None:
-    """Beam parses every option anew for each of a graph's steps: a third of so small a build's time."""
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    look, known = PipelineOptions.view_as, {}
-
-    def view_as(self: PipelineOptions, cls: type[PipelineOptions]) -> PipelineOptions:
-        key = id(self._all_options), cls  # which all views of one set share
-        if key not in known:
-            known[key] = look(self, cls)
-        return known[key]
-
-    PipelineOptions.view_as = view_as
-
-
 def _run(
     answer: Connection, environ: Mapping[str, str], function: Callable[..., Any], arguments: Any
 ) -> None:
     from decoders.processes.zygote import ZYGOTE
 
     os.environ.update(environ)
-    _remember_views()
+    remember()
     # It starts when something is to be decoded.
     ZYGOTE.start = lambda resampling=True: None  # type: ignore[method-assign]
     answer.send(function(*arguments))

@@ -1,0 +1,5 @@
+"""What all tests share."""
+
+from benchmarks.remembered import remember
+
+remember()
