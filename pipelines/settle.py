@@ -13,10 +13,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pipelines.build import Build
 from pipelines.metrics.counters import isolation
 from pipelines.products import STREAM_OF, Products
-from pipelines.states.commit import latest
+from pipelines.states.commit import latest, of_present
 from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import sweep_version_1
-from pipelines.states.parts import MissingPartError, Parts
+from pipelines.states.parts import Parts
 from pipelines.states.sweep import sweep
 from pipelines.storage.cache import Cache
 from schemas.corpus import CACHE_NAME
@@ -61,19 +61,18 @@ def settle(
     state = latest(build.output)
     if state is not None and seconds:
         _note(build.output, state, seconds, counters or {})
-    while state is not None:
-        try:
-            ensure_derived(build.output, state)
-            migrated = sweep_version_1(build.output)
-            _let_go(build, state, None if migrated else build.parent)
-            sweep(build.output, own=own)
-            files.sweep(build.cache.root)
-            return state
-        except MissingPartError:
-            if (newer := latest(build.output)) == state:
-                raise
-            state = newer
-    return None
+    if state is None:
+        return None
+    state, _ = of_present(build.output, state, lambda state: _in_order(build, state, own))
+    return state
+
+
+def _in_order(build: Around, state: State, own: Collection[str]) -> None:
+    ensure_derived(build.output, state)
+    migrated = sweep_version_1(build.output)
+    _let_go(build, state, None if migrated else build.parent)
+    sweep(build.output, own=own)
+    files.sweep(build.cache.root)
 
 
 def _note(output: str, state: State, seconds: Mapping[str, float], counters: Mapping[str, int]) -> None:

@@ -1,5 +1,5 @@
 """What all tests share."""
 
-from benchmarks.remembered import remember
+from benchmarks.kills.remembered import remember
 
 remember()

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from benchmarks.remembered import remember
+from benchmarks.kills.remembered import remember
 
 PRELOAD = (
     "pipelines.build_corpus",

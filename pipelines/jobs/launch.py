@@ -160,6 +160,8 @@ def carry_out(
             with inputs.staged(job.rows, job.path, telling):
                 seconds, counters = _run(job, beams, shown(), telling)
                 state = settle(Around.of(job.build), seconds, counters, [job.path])
+            if state is None:
+                raise lost(job.build.output)
             files.sweep(job.build.output)  # the empty folder of what is being written
             return Launched(job.build.output, state, job.named, seconds, counters)
         except (ConflictError, StorageError, RuntimeError, OSError) as error:
@@ -169,6 +171,8 @@ def carry_out(
             job = _planned(plan)  # its features are in the cache, and stay there until the commit
             job = replace(job, build=replace(job.build, hands_over=False))
     state = settle(Around.of(job.build), {})  # nothing to do; but the last may have been killed
+    if state is None and job.build.parent:
+        raise lost(job.build.output)
     return Launched(job.build.output, state, job.named, {}, Counter())
 
 

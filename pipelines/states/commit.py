@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.errors import StorageError, UsageError
-from pipelines.states.parts import Parts
+from pipelines.states.parts import MissingPartError, Parts
 from schemas.corpus import Column
 from schemas.rows import Row
 from schemas.state import STATES, FormatError, State, state_name, state_number
 from storage import files
 
+T = TypeVar("T")
 _TRIES = 50
 
 
@@ -60,8 +62,31 @@ def latest(output: str) -> State | None:
         UsageError: it is of a later format, or damaged.
         StorageError.
     """
-    number = latest_number(output)
-    return read_state(output, number) if number else None
+    for _ in range(_TRIES):
+        if not (number := latest_number(output)):
+            return None
+        with suppress(FileNotFoundError):  # a newer one has taken its place, or its disk has gone
+            return read_state(output, number)
+    raise lost(output)
+
+
+def of_present(output: str, state: State, read: Callable[[State], T]) -> tuple[State, T]:
+    """What `read` makes of the state; of the one that has taken its place, where a part of it was swept.
+
+    Raises:
+        MissingPartError: of the present state.
+        StorageError.
+    """
+    while True:
+        try:
+            return state, read(state)
+        except MissingPartError:
+            newer = latest(output)
+            if newer is None:
+                raise lost(output) from None
+            if newer.state == state.state:
+                raise
+            state = newer
 
 
 def latest_number(output: str) -> int:

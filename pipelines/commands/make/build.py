@@ -19,13 +19,15 @@ from pipelines.commands.make.progress_bar import ProgressBar
 from pipelines.commands.make.summary import Tally, as_json, bytes_text, fitted, summarize
 from pipelines.errors import StorageError, UsageError
 from pipelines.jobs import faults
-from pipelines.jobs.launch import HERE, check_sources, check_stores, launch, look
+from pipelines.jobs.launch import HERE, Launched, check_sources, check_stores, launch, look
 from pipelines.metrics.counters import isolation
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings, settings
+from pipelines.states.commit import of_present
 from pipelines.storage.beam_options import adopt
 from schemas.manifest import ManifestError
 from schemas.reasons import MachineError
+from schemas.state import State
 from storage import web
 
 
@@ -52,10 +54,10 @@ def run(argv: Sequence[str]) -> int:
         if stopping.received():
             raise
         return _failed(error, beams)
-    tally = Tally(row for row in ledger_rows(done.output, done.state) if row["input"] in done.named)
-    if done.state is not None and (asked.json or not asked.quiet):
+    state, tally = _tally(done)
+    if state is not None and (asked.json or not asked.quiet):
         say = as_json if asked.json else summarize
-        text = say(done.output, done.state, tally, done.seconds, isolation(done.counters))
+        text = say(done.output, state, tally, done.seconds, isolation(done.counters))
         shown = sys.stdout.isatty() and not asked.json
         print(fitted(text, shutil.get_terminal_size().columns) if shown else text)
     return _status(tally, asked.max_rejected)
@@ -74,6 +76,16 @@ def _failed(error: Exception, beams: PipelineOptions) -> int:
         kept = "what is done is kept: mend that and run the same command again"
         print(f"favor-data: {fault}; {kept}", file=sys.stderr)
     return 3
+
+
+def _tally(done: Launched) -> tuple[State | None, Tally]:
+    """What became of the inputs that were named, and the state that says so: a newer one where another build
+    has committed since."""
+
+    def of(state: State) -> Tally:
+        return Tally(row for row in ledger_rows(done.output, state) if row["input"] in done.named)
+
+    return of_present(done.output, done.state, of) if done.state else (None, Tally(()))
 
 
 def _status(tally: Tally, max_rejected: float | None) -> int:

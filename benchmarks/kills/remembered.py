@@ -1,4 +1,4 @@
-"""What Beam works out anew for each of a graph's steps, remembered: a third of the CPU of a build of a few rows.
+"""What Beam works out anew for each step of a graph, remembered: a third of the CPU of a build of a few rows.
 
 For benchmarks and tests that build hundreds of small corpora in one process; the answers are the same.
 """
