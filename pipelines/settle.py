@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from pipelines.build import Build
 from pipelines.metrics.counters import isolation
 from pipelines.products import STREAM_OF, Products
-from pipelines.states.commit import latest, of_present
+from pipelines.states.commit import latest, undisturbed
 from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import sweep_version_1
 from pipelines.states.parts import Parts
@@ -58,21 +59,19 @@ def settle(
         counters: pipelines/metrics/counters.py says which.
         own: the caller's files in `.tmp`: while they are there nobody takes what it sweeps for a fault.
     """
-    state = latest(build.output)
-    if state is not None and seconds:
+    if seconds and (state := latest(build.output)):
         _note(build.output, state, seconds, counters or {})
-    if state is None:
-        return None
-    state, _ = of_present(build.output, state, lambda state: _in_order(build, state, own))
+    return undisturbed(build.output, partial(_in_order, build, own))
+
+
+def _in_order(build: Around, own: Collection[str]) -> State | None:
+    if (state := latest(build.output)) is not None:
+        ensure_derived(build.output, state)
+        migrated = sweep_version_1(build.output)
+        _let_go(build, state, None if migrated else build.parent)
+        sweep(build.output, own=own)
+        files.sweep(build.cache.root)
     return state
-
-
-def _in_order(build: Around, state: State, own: Collection[str]) -> None:
-    ensure_derived(build.output, state)
-    migrated = sweep_version_1(build.output)
-    _let_go(build, state, None if migrated else build.parent)
-    sweep(build.output, own=own)
-    files.sweep(build.cache.root)
 
 
 def _note(output: str, state: State, seconds: Mapping[str, float], counters: Mapping[str, int]) -> None:

@@ -30,7 +30,7 @@ def trials(scene: Scene, done: Undisturbed, kinds: list[str]) -> Iterator[Trial]
     for kind in KINDS:
         if kinds and not any(part in kind.name for part in kinds):
             continue
-        for number in range(1, 1 + len(done.places[kind.name])):
+        for number in range(kind.begins, 1 + len(done.places[kind.name])):
             for for_good in kind.for_good:
                 yield Trial(scene, kind, number, for_good)
 

@@ -9,6 +9,7 @@ of a corpus that nobody disturbed, and verify must find nothing.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import shutil
@@ -32,6 +33,16 @@ AT_WORK = "a build is at work"
 SWEPT = "open it again"
 Samples = dict[str, dict[str, bytes]]
 STOPPED_S = 120.0
+READINGS = (
+    ("list", "OUT"),
+    ("list", "OUT", "--urls"),
+    ("status", "OUT"),
+    ("report", "OUT", "--samples", "2", "--output", "{new}.html"),
+    ("show", "OUT", "film.mp4", "--output", "{new}.png"),
+    ("select", "OUT", "--where", "steps > 0", "--output", "{new}.jsonl"),
+    ("duplicates", "OUT", "--output", "{new}.parquet"),
+    ("card", "OUT"),
+)
 
 
 @dataclass(frozen=True)
@@ -212,6 +223,22 @@ def build_and_verify(meeting: Meeting) -> list[str]:
     return alarms + failed([build.end()]) + meeting.after(*FILMS, second=True)
 
 
+def build_and_readers(meeting: Meeting) -> list[str]:
+    """Commands that only read, one after another, while shards and tables are replaced and swept."""
+    meeting.begin(meeting.ring.begun)
+    changes = [("pack", "OUT"), meeting.ring.build(*FILMS, MORE, second=True)]
+    build = meeting.start(*meeting.chance.choice(changes))
+    wrong = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in itertools.count():
+            reading = meeting.chance.choice(READINGS)
+            argv = [word.format(new=f"{folder}/{number}") for word in reading]
+            wrong += failed([meeting.start(*argv).end()])
+            if not build.process.is_alive() or build.answer.poll():
+                break
+    return wrong + failed([build.end()]) + meeting.after(*FILMS, MORE, second=True)
+
+
 def build_and_loader(meeting: Meeting) -> list[str]:
     """A loader that reads on while the shards that it holds are replaced."""
     meeting.begin(meeting.ring.begun)
@@ -299,7 +326,7 @@ def _bury(output: str) -> None:
 
 MEETINGS: tuple[Callable[[Meeting], list[str]], ...] = (
     same_inputs, disjoint_inputs, overlapping_inputs, build_and_prune, build_and_cache_prune,
-    build_and_verify, build_and_loader, zombie,
+    build_and_verify, build_and_readers, build_and_loader, zombie,
 )  # fmt: skip
 
 

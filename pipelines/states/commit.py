@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pipelines.errors import StorageError, UsageError
-from pipelines.states.parts import MissingPartError, Parts
+from pipelines.states.parts import Parts
 from schemas.corpus import Column
 from schemas.rows import Row
 from schemas.state import STATES, FormatError, State, state_name, state_number
@@ -70,23 +70,21 @@ def latest(output: str) -> State | None:
     raise lost(output)
 
 
-def of_present(output: str, state: State, read: Callable[[State], T]) -> tuple[State, T]:
-    """What `read` makes of the state; of the one that has taken its place, where a part of it was swept.
+def undisturbed(output: str, read: Callable[[], T]) -> T:
+    """What `read` gives; once more where it failed and another build has committed meanwhile, which may have
+    swept what it read.
 
     Raises:
-        MissingPartError: of the present state.
-        StorageError.
+        StorageError, and what `read` raises.
     """
-    while True:
+    for _ in range(_TRIES):
+        number = latest_number(output)
         try:
-            return state, read(state)
-        except MissingPartError:
-            newer = latest(output)
-            if newer is None:
-                raise lost(output) from None
-            if newer.state == state.state:
+            return read()
+        except (StorageError, OSError, LookupError, ValueError):
+            if latest_number(output) == number:
                 raise
-            state = newer
+    raise StorageError(f"{output}: builds commit faster than it can be read; try again")
 
 
 def latest_number(output: str) -> int:

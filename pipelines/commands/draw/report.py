@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipelines.commands.draw.looking import Looker
 from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
-from pipelines.states.commit import latest
+from pipelines.states.commit import latest, undisturbed
 from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import is_version_1
 from report.facts import facts
@@ -59,7 +60,8 @@ def run(argv: Sequence[str]) -> int:
     )
     arguments, output = parse_of_corpus(parser, argv)
     target = Path(arguments.output or f"{files.split(output)[1] or 'corpus'}.html")
-    written = report(output, target, arguments.samples, arguments.where, arguments.key)
+    drawn = partial(report, output, target, arguments.samples, arguments.where, arguments.key)
+    written = undisturbed(output, drawn)
     print(f"{target}: {bytes_text(written)}, for any browser")
     return 0
 

@@ -18,6 +18,7 @@ from pipelines.commands.draw.report import index_of, state_of
 from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
+from pipelines.states.commit import undisturbed
 from report.page import bytes_text
 from report.sheet import strip
 from schemas.grid import ns_to_seconds
@@ -41,16 +42,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("key", metavar="KEY", help="of the index, or the id of a row")
     parser.add_argument("--output", metavar="FILE.png", help="where the strip of frames goes (KEY.png, here)")
     arguments, output = parse_of_corpus(parser, argv)
-    state, index = state_of(output), index_of(output)
-    for name in ("key", "id"):
-        found = index.filter(pc.equal(index[name], arguments.key))
-        if len(found):
-            break
-    else:
-        raise UsageError(f"{output} has no sample {arguments.key!r}{_meant(arguments.key, index['id'])}")
-    row: Row = found.slice(0, 1).to_pylist()[0]
-    with closing(Looker(output, state.options)) as looker:
-        looked = looker.look(row)
+    row, looked = undisturbed(output, lambda: _looked(output, arguments.key))
     for line in _said(row, looked):
         print(line)
     if looked.medium.frames:
@@ -61,6 +53,20 @@ def run(argv: Sequence[str]) -> int:
             for part in _parts(looked.medium.frames, row["steps"]):
                 sys.stdout.write(inline(part, os.environ))
     return 0
+
+
+def _looked(output: str, key: str) -> tuple[Row, Looked]:
+    """The sample of that key, or of a row of that id."""
+    state, index = state_of(output), index_of(output)
+    for name in ("key", "id"):
+        found = index.filter(pc.equal(index[name], key))
+        if len(found):
+            break
+    else:
+        raise UsageError(f"{output} has no sample {key!r}{_meant(key, index['id'])}")
+    row: Row = found.slice(0, 1).to_pylist()[0]
+    with closing(Looker(output, state.options)) as looker:
+        return row, looker.look(row)
 
 
 def _meant(given: str, ids: pa.ChunkedArray) -> str:

@@ -19,6 +19,7 @@ from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
 from pipelines.members import place_of, read_place
+from pipelines.states.commit import undisturbed
 from pipelines.states.parts import Parts
 from schemas.corpus import Column
 from schemas.media import Modality
@@ -64,26 +65,36 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--output", metavar="TABLE", help=f"where to write the groups (OUT/{NAME})")
     arguments, output = parse_of_corpus(parser, argv)
-    state = present_state(output)
-    if state is None:
-        raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
-    column = _column(state, arguments.column)
-    parts = Parts(output)
-    rows = [row for part in state.index for row in parts.index(part)]
-    found = {"bytes": _same_bytes(rows), "phash": _same_bits(rows, arguments.bits)}
-    if column:
-        found[column] = _same_features(output, rows, column, arguments.cosine)
+    state, rows, found = undisturbed(
+        output, lambda: _found(output, arguments.column, arguments.bits, arguments.cosine)
+    )
     table = arguments.output or files.join(output, NAME)
     made = [row for method, of in found.items() for row in _table(method, of, rows)]
     buffer = BytesIO()
     pq.write_table(pa.Table.from_pylist(made, schema=TABLE), buffer, compression="zstd")
     files.put(files.absolute(table), buffer.getvalue(), output)
     for method, of in found.items():
-        more = f" ({_named(state.columns[column])})" if column and method == column else ""
+        more = f" ({_named(state.columns[method])})" if method in state.columns else ""
         extra = sum(len(group.members) - 1 for group in of)
         print(f"  {method:<10}{extra} samples are copies, in {len(of)} groups{more}")
     print(f"{table}: {len(rows)} samples looked at")
     return 0
+
+
+def _found(
+    output: str, asked: str | None, bits: int, cosine: float
+) -> tuple[State, list[Row], dict[str, list[Group]]]:
+    """The groups by method, and what was looked at."""
+    state = present_state(output)
+    if state is None:
+        raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
+    column = _column(state, asked)
+    parts = Parts(output)
+    rows = [row for part in state.index for row in parts.index(part)]
+    found = {"bytes": _same_bytes(rows), "phash": _same_bits(rows, bits)}
+    if column:
+        found[column] = _same_features(output, rows, column, cosine)
+    return state, rows, found
 
 
 def _column(state: State, asked: str | None) -> str | None:

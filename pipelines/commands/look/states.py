@@ -8,7 +8,7 @@ from pipelines.commands.make.summary import held_text
 from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
 from pipelines.errors import UsageError
-from pipelines.states.commit import latest
+from pipelines.states.commit import latest, undisturbed
 from pipelines.states.derived import ensure_derived
 from pipelines.states.migrate import is_version_1
 from pipelines.states.restore import restore_parts
@@ -35,17 +35,21 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--urls", action="store_true", help="where each shard lies, for any other reader")
     arguments, output = parse_of_corpus(parser, argv)
     if is_version_1(output):
-        lines: Iterator[str] = _version_1(output, arguments.urls)
+        lines = list(_version_1(output, arguments.urls))
     else:
-        state = latest(output)
-        if state is None:
-            raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
-        restore_parts(output, state)
-        ensure_derived(output, state)  # a build may have been killed before it wrote them
-        lines = _urls(output, state) if arguments.urls else _states(output, state)
+        lines = undisturbed(output, lambda: _listed(output, arguments.urls))
     for line in lines:
         print(line)
     return 0
+
+
+def _listed(output: str, urls: bool) -> list[str]:
+    state = latest(output)
+    if state is None:
+        raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
+    restore_parts(output, state)
+    ensure_derived(output, state)  # a build may have been killed before it wrote them
+    return list(_urls(output, state) if urls else _states(output, state))
 
 
 def _urls(output: str, state: State) -> Iterator[str]:

@@ -23,7 +23,7 @@ from pipelines.jobs.launch import HERE, Launched, check_sources, check_stores, l
 from pipelines.metrics.counters import isolation
 from pipelines.metrics.progress import Progress
 from pipelines.settings import Settings, settings
-from pipelines.states.commit import of_present
+from pipelines.states.commit import latest, undisturbed
 from pipelines.storage.beam_options import adopt
 from schemas.manifest import ManifestError
 from schemas.reasons import MachineError
@@ -54,7 +54,7 @@ def run(argv: Sequence[str]) -> int:
         if stopping.received():
             raise
         return _failed(error, beams)
-    state, tally = _tally(done)
+    state, tally = undisturbed(done.output, lambda: _tally(done))
     if state is not None and (asked.json or not asked.quiet):
         say = as_json if asked.json else summarize
         text = say(done.output, state, tally, done.seconds, isolation(done.counters))
@@ -79,13 +79,10 @@ def _failed(error: Exception, beams: PipelineOptions) -> int:
 
 
 def _tally(done: Launched) -> tuple[State | None, Tally]:
-    """What became of the inputs that were named, and the state that says so: a newer one where another build
-    has committed since."""
-
-    def of(state: State) -> Tally:
-        return Tally(row for row in ledger_rows(done.output, state) if row["input"] in done.named)
-
-    return of_present(done.output, done.state, of) if done.state else (None, Tally(()))
+    """What became of the inputs that were named, and the state that says so: another build may have committed
+    since."""
+    state = latest(done.output) if done.state else None
+    return state, Tally(row for row in ledger_rows(done.output, state) if row["input"] in done.named)
 
 
 def _status(tally: Tally, max_rejected: float | None) -> int:

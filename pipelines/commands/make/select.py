@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 from pipelines.build import present_state
 from pipelines.commands.of_corpus import parse_of_corpus
 from pipelines.commands.parser import Parser
-from pipelines.errors import UsageError
-from pipelines.states.derived import ensure_derived
+from pipelines.errors import StorageError, UsageError
+from pipelines.states.commit import undisturbed
+from pipelines.states.derived import STATE_KEY, ensure_derived
+from pipelines.states.keep import release
 from pipelines.states.views import register
 from schemas.corpus import INDEX_NAME
 from schemas.grid import ns_to_seconds
@@ -60,19 +62,25 @@ def run(argv: Sequence[str]) -> int:
     )
     arguments, output = parse_of_corpus(parser, argv)
     new = files.absolute(arguments.output)
-    try:
-        where = Where(arguments.where)
-        rows, line = _selected(output, where)
-    except WhereError as error:
-        raise UsageError(f"--where {error}") from error
     if files.exists(new) or files.exists(files.join(new, VIEW_NAME)):
         raise UsageError(f"{new} is there already: choose another --output")
     if arguments.copy and new.endswith(MANIFESTS):
         raise UsageError(f"--copy makes a folder: {new} would be a manifest")
+    try:
+        where = Where(arguments.where)
+        count, line = undisturbed(output, lambda: _select(output, where, new, arguments.copy))
+    except WhereError as error:
+        raise UsageError(f"--where {error}") from error
+    print(f"{new}: {line}" if count else f"{output}: {line}; nothing is written")
+    return 0 if count else 1
+
+
+def _select(output: str, where: Where, new: str, copied: bool) -> tuple[int, str]:
+    """How many samples, and what to say of it."""
+    rows, line, state = _selected(output, where)
     if not rows.num_rows:
-        print(f"{output}: {line}; nothing is written")
-        return 1
-    if arguments.copy:
+        return 0, line
+    if copied:
         from pipelines.jobs.copy import copy
         from pipelines.jobs.rearrange import corpus_state
 
@@ -84,25 +92,25 @@ def run(argv: Sequence[str]) -> int:
         else:
             files.put(new, content)
     else:
-        _write_view(output, new, where, rows)
-    print(f"{new}: {line}")
-    return 0
+        _write_view(output, new, where, rows, state)
+    return rows.num_rows, line
 
 
-def _selected(output: str, where: Where) -> tuple[pa.Table, str]:
-    """The index rows that pass, and what to say of it; columns that the condition names are read first."""
+def _selected(output: str, where: Where) -> tuple[pa.Table, str, int]:
+    """The index rows that pass, what to say of it, and the state that they are of; columns that the condition
+    names are read first."""
     state = present_state(output)
     if state is None:
         raise UsageError(f"{output} holds no corpus: name the folder that build wrote")
     ensure_derived(output, state)
     index = pa.BufferReader(files.read_bytes(files.join(output, INDEX_NAME)))
-    known = pq.read_schema(index).names
+    schema = pq.read_schema(index)
+    known = schema.names
     passed = where.passed(pq.read_table(index, columns=where.columns(known) or ["key"]))
     unknown = f", of {passed.unknown} it cannot be told (NULL)" if passed.unknown else ""
     line = f"{int(passed.mask.sum())} of {len(passed.mask)} samples pass {where.text}{unknown}"
-    if not passed.mask.any():
-        return pa.table({}), line
-    return _rows_of(pq.ParquetFile(index), passed.mask), line
+    rows = _rows_of(pq.ParquetFile(index), passed.mask) if passed.mask.any() else pa.table({})
+    return rows, line, int(schema.metadata[STATE_KEY])
 
 
 def _rows_of(index: pq.ParquetFile, mask: npt.NDArray[np.bool_]) -> pa.Table:
@@ -116,9 +124,16 @@ def _rows_of(index: pq.ParquetFile, mask: npt.NDArray[np.bool_]) -> pa.Table:
     return pa.concat_tables(kept)
 
 
-def _write_view(output: str, new: str, where: Where, rows: pa.Table) -> None:
-    """view.json last: without it the folder is none."""
-    name, _ = register(output, new)
+def _write_view(output: str, new: str, where: Where, rows: pa.Table, of: int) -> None:
+    """view.json last: without it the folder is none.
+
+    Raises:
+        StorageError: a build has committed since the rows were read: they may be of shards that will go.
+    """
+    name, state = register(output, new)
+    if state.state != of:
+        release(output, name)
+        raise StorageError(f"{output}: a build has committed meanwhile")
     buffer = BytesIO()
     pq.write_table(rows, buffer, compression="zstd")
     files.put(files.join(new, INDEX_NAME), buffer.getvalue(), new)

@@ -14,6 +14,7 @@ from pipelines.commands.share.contents import CARD_NAME, Contents
 from pipelines.commands.share.front_matter import front_matter
 from pipelines.errors import UsageError
 from pipelines.jobs.rearrange import corpus_state
+from pipelines.states.commit import undisturbed
 from schemas.state import BUILDS
 from storage import files
 
@@ -35,10 +36,15 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("corpus", metavar="OUT")
     output = files.absolute(parser.parse_args(argv).corpus)
+    state = undisturbed(output, lambda: _written(output))
+    print(f"{files.join(output, CARD_NAME)}: of state {state}")
+    return 0
+
+
+def _written(output: str) -> int:
     contents = Contents.of(output, corpus_state(output))
     write_card(contents)
-    print(f"{files.join(output, CARD_NAME)}: of state {contents.state.state}")
-    return 0
+    return contents.state.state
 
 
 def write_card(contents: Contents) -> None:
