@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
@@ -111,13 +112,10 @@ def _move(source: str, destination: str) -> None:
 def _prune_folders(output: str) -> None:
     if not files.is_local(output):
         return
-    for folder in _FOLDERS:
-        for path in sorted(Path(output, folder).rglob("*"), reverse=True):
-            if path.is_dir():
-                with suppress(OSError):  # not empty
-                    path.rmdir()
-        with suppress(OSError):
-            Path(output, folder).rmdir()
+    for folder in _FOLDERS:  # os.walk passes over what goes meanwhile: another sweep may be at it too
+        for path, _, _ in os.walk(Path(output, folder), topdown=False):
+            with suppress(OSError):  # not empty
+                Path(path).rmdir()
 
 
 def _path(output: str, *parts: str) -> str:

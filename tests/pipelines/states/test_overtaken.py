@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pipelines.commands.command import main
 from pipelines.commands.make import build
 from pipelines.errors import StorageError
 from pipelines.states.commit import latest
+from pipelines.states.sweep import _prune_folders
 from storage import files
 
 
@@ -94,4 +96,23 @@ def test_a_disk_that_goes_after_the_commit_is_the_storages_fault(
     shutil.rmtree(output)
     gone.rename(output)
     assert main([*argv, "--quiet"]) == 0
+    assert main(["verify", str(output)]) == 0
+
+
+def test_folders_that_another_sweep_takes_meanwhile_are_no_fault(
+    stills: list[Path], features: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a traceback, out of a walk whose next folder had gone."""
+    output, scandir = tmp_path / "out", os.scandir
+    assert main([*command(output, features, *stills), "--quiet"]) == 0
+    (output / "columns" / "gone" / "deeper").mkdir(parents=True)
+
+    def vanishing(path: Any) -> Any:
+        if str(path).endswith("columns/gone"):
+            shutil.rmtree(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    _prune_folders(str(output))
+    assert not (output / "columns" / "gone").exists()
     assert main(["verify", str(output)]) == 0
