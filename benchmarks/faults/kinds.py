@@ -62,8 +62,8 @@ class Kind:
     Attributes:
         verbs: of the places where it can happen, and `inside` which folder.
         for_good: whether it can last; else it strikes once.
-        begins: the first of its places, from 1: before anything was seen nobody can know that it was there,
-            and rows whose media are not found are the input's.
+        begins: the first of its places, from 1: before the version of one file is known nobody can know that
+            anything was there, and rows whose media are not found are the input's.
     """
 
     name: str
@@ -84,7 +84,7 @@ KINDS = (
     Kind("EIO, writing", system(errno.EIO), CHANGES, "output"),
     Kind("EIO, reading the corpus", system(errno.EIO), LOOKS, "output"),
     Kind("EIO, reading media", system(errno.EIO), LOOKS, "media"),
-    Kind("the media's disk vanishes", away("media"), LOOKS, "media", (True,), begins=2),
+    Kind("the media's disk vanishes", away("media"), LOOKS, "media", (True,), begins=4),
     Kind("the corpus's disk vanishes", away("output"), LOOKS | CHANGES, "output", (True,)),
     Kind("no descriptors", system(errno.EMFILE), frozenset({"open", "begin", "list"}), "output"),
     Kind("no descriptors, media", system(errno.EMFILE), frozenset({"open", "list"}), "media"),
