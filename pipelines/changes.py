@@ -77,8 +77,8 @@ def signed(row: InputRow, versions: Mapping[str, str | MediaError], made: str) -
     def listed(uri: str) -> str:
         try:
             return version(uri) if isinstance(versions[uri], MediaError) else stamp_of(uri) or version(uri)
-        except MediaError as error:
-            return str(error.reason)
+        except MediaError as error:  # not there any more: it was, and whose fault that is will be seen
+            return version(uri) if error.reason is Reason.NOT_FOUND else str(error.reason)
 
     return replace(
         row,

@@ -15,6 +15,7 @@ TRIALS = [
     ("disk full", 0.0, 3),
     ("disk full", 0.5, 3),
     ("EIO, reading media", 0.6, 3),
+    ("the media's disk vanishes", 0.05, 3),
     ("the media's disk vanishes", 0.4, 3),
     ("the corpus's disk vanishes", 0.9, 3),
     ("CUDA, broken", 1.0, 3),
