@@ -50,7 +50,7 @@ def scenes(distinct: int) -> Iterator[list[str]]:
         elif kind == 2:
             yield ["-f", "lavfi", "-i", f"life=s=80x60:r=25:seed={at}:ratio=0.2", "-vf", "scale=320:240"]
         else:
-            chance = random.Random(at)
+            chance = random.Random(7 + at)
             colours = ":".join(f"c{color}=0x{chance.randrange(1 << 24):06x}" for color in range(8))
             gradients = f"gradients=s=320x240:r=25:n=8:seed={7 + at}:speed=0.02:type={at % 4}"
             yield ["-f", "lavfi", "-i", f"{gradients}:{colours}"]  # left to FFmpeg, they differ every time

@@ -82,8 +82,10 @@ def undisturbed(output: str, read: Callable[[], T]) -> T:
         try:
             return read()
         except (StorageError, OSError, LookupError, ValueError):
-            if latest_number(output) == number:
+            if (now := latest_number(output)) == number:
                 raise
+            if not now:
+                raise lost(output) from None
     raise StorageError(f"{output}: builds commit faster than it can be read; try again")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -14,6 +15,21 @@ import pytest
 from loaders.corpus import open_corpus
 from loaders.dataset import CorpusDataset
 from storage import files
+
+
+@pytest.fixture
+def read_around(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """File and offset of every block of annotations."""
+    blocks: list[tuple[str, int]] = []
+    pread = os.pread
+
+    def noted(descriptor: int, size: int, offset: int) -> bytes:
+        blocks.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), offset))
+        assert size <= 20 << 10
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr("os.pread", noted)
+    return blocks
 
 
 @pytest.fixture
@@ -31,7 +47,7 @@ def read_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("asked", [["clip"], ["whisper"], ["wide"], ["clip", "wide"], []])
-def test_only_what_is_asked_for(changed, read_bytes, asked):
+def test_only_what_is_asked_for(changed, read_bytes, read_around, asked):
     """KEY.json and the columns: not one byte more, counted at the system's door; of shards of annotations
     what lies around the sample's, once."""
     corpus = open_corpus(changed["corrected answer"].root)
@@ -44,6 +60,8 @@ def test_only_what_is_asked_for(changed, read_bytes, asked):
         wanted = said["head"] + sum(f["size"] for f in said["features"] if f["column"] in asked)
         assert sum(read_bytes) == wanted
         assert sample.features.keys() == set(asked) & changed["corrected answer"].columns[sample.id]
+    assert all("/columns/annotations/" in path for path, _ in read_around)
+    assert len(read_around) == len(set(read_around)) > 0, "a block was read twice"
 
 
 def test_one_of_two_is_as_it_is_beside_the_other(changed):

@@ -13,7 +13,7 @@ from pipelines import settle
 from pipelines.commands.command import main
 from pipelines.commands.make import build
 from pipelines.errors import StorageError
-from pipelines.states.commit import latest
+from pipelines.states.commit import latest, undisturbed
 from pipelines.states.sweep import _prune_folders
 from storage import files
 
@@ -116,3 +116,18 @@ def test_folders_that_another_sweep_takes_meanwhile_are_no_fault(
     _prune_folders(str(output))
     assert not (output / "columns" / "gone").exists()
     assert main(["verify", str(output)]) == 0
+
+
+def test_a_disk_that_goes_while_a_corpus_is_read_is_not_taken_for_no_corpus(
+    stills: list[Path], features: list[str], tmp_path: Path
+) -> None:
+    output, gone = tmp_path / "out", tmp_path / "gone"
+    assert main([*command(output, features, *stills), "--quiet"]) == 0
+
+    def read() -> None:
+        output.rename(gone)
+        output.mkdir()
+        (output / "index.parquet").read_bytes()
+
+    with pytest.raises(StorageError, match="is its disk mounted"):
+        undisturbed(str(output), read)

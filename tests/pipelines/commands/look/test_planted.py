@@ -12,5 +12,5 @@ def test_planted_copies_are_found_and_few_are_invented(clip: str, tmp_path: Path
     assert found["bytes"] == [2, 6, 0]  # the copies, and nothing else
     right, planted, invented = found["phash"]
     assert planted == 6
-    assert right >= 3  # a crop is another picture to it, a gradient has no features
+    assert right >= 4  # copies and what is re-encoded; a crop is another picture to it
     assert invented == 0
